@@ -1,0 +1,52 @@
+# Everything runs in .venv, which the first target fills from requirements-dev.lock.
+PYTHON ?= python3
+BIN := .venv/bin
+# Old makes (macOS) cannot keep the output of parallel checks together; it is then merely mixed.
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+CHECKS := check-types check-imports check-format check-lint check-lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check $(CHECKS) fmt lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## watch it work against stand-ins of every vendor, nothing to configure
+	@$(BIN)/connector demo $(ARGS)
+
+test: setup ## run the tests (ARGS="-k zendesk" to choose)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## format, lint, types, import direction, lock: what CI asks
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(TOGETHER) $(CHECKS)
+	@echo "All checks passed."
+
+check-format:
+	@$(BIN)/ruff format --quiet --check --output-format=concise . || { echo "Run \`make fmt\`."; exit 1; }
+
+check-lint:
+	@$(BIN)/ruff check --quiet --output-format=concise .
+
+check-types:
+	@$(BIN)/mypy --no-error-summary
+
+check-imports:
+	@$(BIN)/lint-imports --no-logo > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+
+check-lock:
+	@$(BIN)/python scripts/lock.py check
+
+fmt: setup ## format and fix what can be fixed
+	@$(BIN)/ruff check --quiet --fix --exit-zero .
+	@$(BIN)/ruff format .
+
+lock: setup ## export the lock files again (UPGRADE=1 to take the newest versions)
+	@$(BIN)/python scripts/lock.py export $(if $(UPGRADE),--upgrade)
+	@$(PYTHON) scripts/bootstrap.py
+
+setup: ## fill .venv from the lock; the others do it by themselves
+	@$(PYTHON) scripts/bootstrap.py
+
+clean: ## remove .venv, caches and builds
+	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

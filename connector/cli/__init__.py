@@ -1,0 +1,101 @@
+"""The command line. Commands are loaded when they are called, so that `--version` is quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector import __version__
+
+EXIT_CODES = """\b
+Exit codes
+  0  done
+  1  it failed, or something needs a look (the output says what)
+  2  the command line is wrong
+  3  a configuration, rules or data file has mistakes (each named with its line)
+  4  done in part: some rows or actions were refused
+"""
+
+# Command -> "module:object" and the line that `--help` shows; nothing is imported for it.
+_COMMANDS = {
+    "init": ("connector.cli.init:init", "Write a first configuration to start from."),
+    "check": ("connector.cli.check:check", "Check configuration, rules and templates."),
+    "run": ("connector.cli.run:run", "Receive, poll, decide and deliver."),
+    "demo": ("connector.cli.demo:demo", "Watch it work against stand-ins of every vendor."),
+    "sandbox": ("connector.cli.sandbox:sandbox", "Reopen the stand-ins that a demo kept."),
+    "import": ("connector.cli.importing:import_", "Import a file of answers into a source."),
+    "poll": ("connector.cli.poll:poll", "Read what is new from a source, now."),
+    "customers": ("connector.cli.customers:customers", "Import plan, value and owner by CSV."),
+    "responses": ("connector.cli.responses:responses", "List and show answers and their fate."),
+    "actions": ("connector.cli.actions:actions", "List, show, retry and release actions."),
+    "rules": ("connector.cli.rules:rules", "Check the rules; explain a decision."),
+    "erase": ("connector.cli.erase:erase", "Forget a person or one response."),
+    "doctor": ("connector.cli.doctor:doctor", "Reach every system; say what is wrong."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
+)
+@click.version_option(__version__, prog_name="connector")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CONNECTOR_CONFIG",
+    help="connector.yaml; by default ./connector.yaml or ./config/connector.yaml",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log more of what happens.")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, verbose: bool) -> None:
+    """Closes the NPS loop: answers come in, your rules decide, people get the right task."""
+    ctx.obj = {"config": config, "verbose": verbose}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry of the `connector` command. Known errors become one line and an exit code."""
+    try:
+        result: Any = cli.main(arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - known ones become a line, others are raised again
+        sys.exit(_explain(error))
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _explain(error: Exception) -> int:
+    """One line per known problem; anything else is a mistake of ours and keeps its traceback."""
+    from connector.errors import ConnectorError, Invalid
+
+    if isinstance(error, Invalid):
+        click.echo(str(error), err=True)
+        return 3
+    if isinstance(error, ConnectorError):
+        click.echo(f"Error: {error}", err=True)
+        return 1
+    raise error

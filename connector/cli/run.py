@@ -1,0 +1,43 @@
+"""`connector run`: the whole connector in one process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import click
+
+from connector.cli.common import log_to_stderr, workspace
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Poll, decide and deliver what is due, then end.")
+@click.pass_context
+def run(ctx: click.Context, once: bool) -> int:
+    """Receive webhooks, poll the sources, decide and deliver until SIGTERM or Ctrl-C.
+
+    With --once nothing is received: for a cron job, or to see one round.
+    """
+    from connector.engine.embedded import Embedded, run_once
+
+    log_to_stderr(ctx)
+    with workspace(ctx) as opened:
+        if once:
+            return 4 if run_once(opened) else 0
+        from connector.engine.serving import WebServer
+        from connector.web.receiver import application
+
+        engine = Embedded(opened)
+        receiver = opened.settings.receiver
+        server = WebServer(application(opened, engine.arrived), receiver.host, receiver.port)
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        engine.start()
+        server.start()
+        click.echo(f"Receiving on {server.url}/hooks/<source>. Stop with Ctrl-C.", err=True)
+        stop.wait()
+        click.echo("Stopping: finishing the calls in flight.", err=True)
+        server.stop()
+        engine.stop()
+    return 0

@@ -1,0 +1,182 @@
+"""The stage that decides: undecided records -> response, facts, verdict, actions, in one commit."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from connector import __version__
+from connector.domain import Facts, Scalar
+from connector.errors import Invalid
+from connector.intake import Understood, understand
+from connector.ordering import place_orders
+from connector.rules.decide import decide
+from connector.store import alarms, answers, arrivals, people
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from connector.config import Settings
+    from connector.ports import SourceSettings
+    from connector.rules.model import Ruleset
+    from connector.store.arrivals import Arrival
+    from connector.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+FALLBACK_LANGUAGE = "en"
+
+
+@dataclass
+class Decided:
+    """What one round did: records by what they turned out to be, and the sinks with new work."""
+
+    changes: dict[str, int] = field(default_factory=dict)
+    responses: list[str] = field(default_factory=list)
+    sinks: set[str] = field(default_factory=set)
+
+    @property
+    def records(self) -> int:
+        return sum(self.changes.values())
+
+
+def decide_batch(workspace: Workspace, now: datetime, limit: int = 50) -> Decided:
+    """Decide the oldest undecided records. Everything about one record commits together.
+
+    Raises:
+        StoreDown: when the database is down; nothing was lost.
+        Invalid: when the active ruleset cannot be loaded.
+    """
+    return workspace.store.write(lambda c: decide_in(c, workspace, now, limit))
+
+
+def decide_in(connection: Connection, workspace: Workspace, now: datetime, limit: int) -> Decided:
+    """The same within a transaction that the caller commits or undoes."""
+    done = Decided()
+    ruleset = workspace.ruleset(connection)
+    if ruleset is None:
+        return done
+    for arrival in arrivals.undecided(connection, limit):
+        if arrival.source not in workspace.settings.sources:
+            reason = f"source '{arrival.source}' is no longer configured"
+            arrivals.settle_arrival(connection, arrival.id, "held", reason)
+            done.changes["held"] = done.changes.get("held", 0) + 1
+            continue
+        try:
+            with connection.begin_nested():
+                found = _decide_one(connection, workspace, ruleset, arrival, now, done)
+        except Invalid:
+            raise
+        except Exception as error:  # noqa: BLE001 - one record must not stop the others
+            found = _give_up(connection, arrival, error, now)
+        done.changes[found.change] = done.changes.get(found.change, 0) + 1
+    return done
+
+
+def _decide_one(
+    connection: Connection,
+    workspace: Workspace,
+    ruleset: Ruleset,
+    arrival: Arrival,
+    now: datetime,
+    done: Decided,
+) -> Understood:
+    found = understand(connection, workspace, arrival, now)
+    state = {"new": "decided", "revised": "decided"}.get(found.change, found.change)
+    arrivals.settle_arrival(connection, arrival.id, state, found.reason, found.response)
+    if found.response is None or found.content is None:
+        return found
+    settings: SourceSettings = workspace.settings.sources[arrival.source]
+    row = arrivals.source_row(connection, arrival.source)
+    if found.customer is not None:
+        people.lock(connection, found.customer)
+    history = not (arrival.act or is_news(found, arrival, settings, row.added_at, now))
+    facts = gather_facts(connection, arrival.source, found)
+    verdict = decide(ruleset, facts)
+    number = answers.add_decision(
+        connection, facts, verdict, ruleset.hash, __version__, history, now
+    )
+    if found.change == "new":
+        answers.revise_response(connection, found.response, {"history": history})
+        arrivals.update_source(connection, arrival.source, last_answer_at=now)
+    if not history:
+        quiet = _too_old_for_customers(found, workspace.settings, now)
+        done.sinks |= place_orders(
+            connection, workspace, facts, verdict, number, found.customer, quiet, now
+        )
+    done.responses.append(found.response)
+    return found
+
+
+def is_news(
+    found: Understood, arrival: Arrival, settings: SourceSettings, added_at: datetime, now: datetime
+) -> bool:
+    """Only answers given after `act_since` and younger than `act_within` make anything happen.
+
+    A file is history; so is an answer without a time.
+    """
+    if arrival.door == "file" or found.answered_at is None:
+        return False
+    since = settings.act_since or added_at
+    return found.answered_at >= since and now - found.answered_at <= settings.act_within
+
+
+def _too_old_for_customers(found: Understood, settings: Settings, now: datetime) -> str:
+    """Why nothing is sent to the customer any more; empty where it is fresh enough."""
+    age = timedelta.max if found.answered_at is None else now - found.answered_at
+    if age <= settings.act_on_customers_within:
+        return ""
+    return "the answer is too old for a message to the customer"
+
+
+def gather_facts(connection: Connection, source: str, found: Understood) -> Facts:
+    """All that rules may see about this revision, as it is at this moment."""
+    content, survey = found.content, found.survey
+    if content is None or survey is None or found.response is None:
+        raise ValueError("only a new or revised response has facts")
+    customer, company = people.attributes(connection, found.customer)
+    person = content.respondent
+    told: dict[str, Scalar] = {
+        "email": person.email,
+        "phone": person.phone,
+        "external_id": person.external_id,
+        "name": person.name,
+    }
+    customer = {**customer, **{k: v for k, v in told.items() if v}}
+    language = content.language or customer.get("language") or survey.language
+    return Facts(
+        response_id=found.response,
+        revision=found.revision,
+        source=source,
+        survey=survey.id,
+        survey_name=survey.name or survey.id,
+        brand=survey.brand,
+        scale_low=survey.low,
+        scale_high=survey.high,
+        score=content.score,
+        segment=survey.segment(content.score),
+        comment=content.comment.strip(),
+        language=str(language or FALLBACK_LANGUAGE).lower(),
+        answered_at=found.answered_at,
+        link=content.link,
+        tags=content.tags,
+        properties=content.properties,
+        customer=customer,
+        company=company,
+        history=answers.history_of(connection, found.customer, found.response),
+    )
+
+
+def _give_up(
+    connection: Connection, arrival: Arrival, error: Exception, now: datetime
+) -> Understood:
+    """A mistake of ours: keep the record, say so, go on with the next."""
+    kind = type(error).__name__
+    log.error("record %s could not be decided: %s", arrival.id, kind)
+    reason = f"internal error ({kind}); please report it, then: connector responses replay"
+    arrivals.settle_arrival(connection, arrival.id, "quarantined", reason)
+    message = f"a record of '{arrival.source}' could not be decided: {kind}"
+    alarms.raise_alarm(connection, "undecided", arrival.source, message, now)
+    return Understood("quarantined", reason)

@@ -1,0 +1,188 @@
+"""Everything in one process: threads call the stages, bells wake them, SIGTERM ends them cleanly.
+
+One thread polls each source that has an API, one decides, one delivers for each sink (so that a
+slow or failing sink never delays another), one does the chores. They sleep until a bell rings or
+the next due time comes; nothing is polled but the vendors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from connector import deciding, delivery, intake
+from connector.domain import Problem
+from connector.engine.bell import Bell
+from connector.engine.chores import do_chores
+from connector.errors import Invalid
+from connector.ports import Pollable, Sink, Source
+from connector.store import alarms, arrivals, outbox
+from connector.store.database import StoreDown
+
+if TYPE_CHECKING:
+    from connector.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_LONGEST_SLEEP_SECONDS = 30.0  # a wake-up lost to another process costs at most this
+_CHORES_SECONDS = 60.0
+_STORE_DOWN_SECONDS = 1.0
+_MISTAKE_SECONDS = 5.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Embedded:
+    """The engine of `connector run`. Start it, ring it, stop it; it can be used once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._stopping = threading.Event()
+        self._deciding = Bell()
+        self._delivering = {sink: Bell() for sink in workspace.settings.sinks}
+        self._polling = {id: Bell() for id in workspace.settings.sources}
+        self._chores = Bell()
+        self._threads: list[threading.Thread] = []
+        self._lock: IO[str] | None = None
+
+    def start(self) -> None:
+        """Raises Invalid when another engine already works on the same SQLite file."""
+        self._take_lock()
+        for id in self.workspace.settings.sources:
+            source = self.workspace.new_source(id)
+            if isinstance(source, Pollable):
+                step = functools.partial(self._poll, id, source)
+                self._spawn(f"poll-{id}", step, self._polling[id])
+        self._spawn("decide", self._decide, self._deciding)
+        for id, bell in self._delivering.items():
+            step = functools.partial(self._deliver, id, self.workspace.new_sink(id))
+            self._spawn(f"deliver-{id}", step, bell)
+        self._spawn("chores", self._do_chores, self._chores)
+
+    def arrived(self) -> None:
+        """New records are in the inbox."""
+        self._deciding.ring()
+
+    def stop(self) -> None:
+        """Finish the calls in flight, then return; whatever is not done stays in the store."""
+        self._stopping.set()
+        bells = [self._deciding, self._chores, *self._delivering.values(), *self._polling.values()]
+        for bell in bells:
+            bell.ring()
+        for thread in self._threads:
+            thread.join()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _take_lock(self) -> None:
+        store = self.workspace.store
+        path = store.engine.url.database
+        if not store.is_sqlite or not path or path == ":memory:":
+            return
+        lock = Path(f"{path}.lock").open("w")  # noqa: SIM115 - held for as long as we run
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            message = "another `connector run` works on this database; stop it first"
+            raise Invalid([Problem(file=path, message=message)]) from error
+        self._lock = lock
+        store.write(outbox.free_leases)
+
+    def _spawn(self, name: str, step: Callable[[], float], bell: Bell) -> None:
+        loop = functools.partial(self._forever, name, step, bell)
+        thread = threading.Thread(target=loop, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _forever(self, name: str, step: Callable[[], float], bell: Bell) -> None:
+        """Call `step` until stopped; it says how many seconds to sleep unless the bell rings."""
+        while not self._stopping.is_set():
+            try:
+                seconds = step()
+            except StoreDown as error:
+                log.error("%s: %s", name, error)
+                seconds = _STORE_DOWN_SECONDS
+            except Exception as error:
+                log.exception("%s failed; it goes on in %d s", name, _MISTAKE_SECONDS)
+                self._alarm(name, error)
+                seconds = _MISTAKE_SECONDS
+            if seconds > 0:
+                bell.wait(seconds)
+
+    def _alarm(self, name: str, error: Exception) -> None:
+        message = f"'{name}' failed ({type(error).__name__}); see the log"
+        with contextlib.suppress(StoreDown):
+            self.workspace.store.write(
+                lambda c: alarms.raise_alarm(c, "engine", name, message, utc_now())
+            )
+
+    def _ring(self, sinks: set[str]) -> None:
+        for sink in sinks:
+            self._delivering[sink].ring()
+
+    def _decide(self) -> float:
+        decided = deciding.decide_batch(self.workspace, utc_now())
+        self._ring(decided.sinks)
+        return 0 if decided.records else _LONGEST_SLEEP_SECONDS
+
+    def _deliver(self, id: str, sink: Sink) -> float:
+        store = self.workspace.store
+        if delivery.deliver_batch(store, id, sink, utc_now).actions:
+            return 0
+        now = utc_now()
+        with store.read() as connection:
+            due = outbox.next_due(connection, id, now)
+        if due is None:
+            return _LONGEST_SLEEP_SECONDS
+        return min(max((due - now).total_seconds(), 0.01), _LONGEST_SLEEP_SECONDS)
+
+    def _poll(self, id: str, source: Source) -> float:
+        now = utc_now()
+        with self.workspace.store.read() as connection:
+            paused_until = arrivals.source_row(connection, id).paused_until
+        if paused_until is not None and paused_until > now:
+            return min((paused_until - now).total_seconds(), _LONGEST_SLEEP_SECONDS)
+        polled = intake.poll(self.workspace, id, source, now)
+        if polled.new:
+            self._deciding.ring()
+        if polled.error:
+            log.warning("source %s: %s", id, polled.error)
+        every: timedelta = self.workspace.settings.sources[id].poll_every
+        return float(every.total_seconds())
+
+    def _do_chores(self) -> float:
+        self._ring(do_chores(self.workspace, utc_now()))
+        return _CHORES_SECONDS
+
+
+def run_once(workspace: Workspace) -> bool:
+    """Poll, decide and deliver everything that is due now, in this thread.
+
+    Returns whether anything failed or was refused; the log and `connector actions list` say what.
+    """
+    failed = False
+    for id in workspace.settings.sources:
+        source = workspace.new_source(id)
+        if isinstance(source, Pollable):
+            polled = intake.poll(workspace, id, source, utc_now())
+            if polled.error:
+                log.warning("source %s: %s", id, polled.error)
+                failed = True
+    while deciding.decide_batch(workspace, utc_now()).records:
+        pass
+    for id in workspace.settings.sinks:
+        sink = workspace.new_sink(id)
+        while (delivered := delivery.deliver_batch(workspace.store, id, sink, utc_now)).actions:
+            failed |= any(name not in ("done", "withheld") for name in delivered.outcomes)
+    do_chores(workspace, utc_now())
+    return failed

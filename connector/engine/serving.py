@@ -1,0 +1,38 @@
+"""uvicorn in a thread of ours, so that one process can receive and work."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+
+class WebServer:
+    """Serves one application on one address until stopped. Port 0 takes a free one."""
+
+    def __init__(self, application: Starlette, host: str, port: int) -> None:
+        self._socket = socket.create_server((host, port), reuse_port=False)
+        self.host, self.port = host, self._socket.getsockname()[1]
+        config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer what is being received, then end."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])

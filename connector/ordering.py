@@ -1,0 +1,237 @@
+"""From a verdict to outbox rows: new, superseded, amended, held, withheld.
+
+One response has at most one case per sink account, whichever rule, revision or ruleset asks. What
+has not been sent is replaced by what the newest revision wants; what has been sent is amended.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from connector.domain import Facts, Intent, Order, Verdict, amendment_key, case_key, effect_key
+from connector.store import alarms, answers, outbox
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from connector.ports import SourceSettings
+    from connector.rules.model import ActionKind
+    from connector.workspace import Workspace
+
+SURGE_WINDOW = timedelta(minutes=10)
+_OPEN_CASE = "the customer has an open case; a person talks to them first"
+_NO_ADDRESS = "the customer left no e-mail address"
+
+
+class _Placing:
+    """One verdict being placed; the row values that all its actions share."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        workspace: Workspace,
+        facts: Facts,
+        decision: int,
+        customer: str | None,
+        now: datetime,
+    ) -> None:
+        self.connection = connection
+        self.accounts = workspace.accounts
+        self.kinds = workspace.vocabulary.actions
+        self.facts = facts
+        self.decision = decision
+        self.customer = customer
+        self.now = now
+        self.kept: set[int] = set()  # rows that the newest verdict still wants
+        self.sinks: set[str] = set()
+
+    def row(self, intent: Intent, key: str, kind: ActionKind, state: str) -> dict[str, Any]:
+        respond_by = self.now + intent.respond_within if intent.respond_within else None
+        order = Order(
+            key=key,
+            kind=intent.kind,
+            rule_name=intent.rule_name,
+            params=intent.params,
+            facts=self.facts,
+            due_at=respond_by,
+        )
+        return {
+            "response_id": self.facts.response_id,
+            "customer_id": self.customer,
+            "source": self.facts.source,
+            "decision": self.decision,
+            "rule_id": intent.rule_id,
+            "sink": intent.sink,
+            "account": self.accounts[intent.sink],
+            "kind": intent.kind,
+            "opens_case": kind.opens_case,
+            "to_customer": kind.to_customer,
+            "order": order.model_dump(mode="json"),
+            "state": state,
+            "due_at": self.now + intent.settle,
+            "respond_by": respond_by,
+            "error": None,
+        }
+
+
+def place_orders(
+    connection: Connection,
+    workspace: Workspace,
+    facts: Facts,
+    verdict: Verdict,
+    decision: int,
+    customer: str | None,
+    quiet: str,
+    now: datetime,
+) -> set[str]:
+    """Bring the outbox in line with the newest verdict; returns the sinks that have work now.
+
+    `quiet` says why nothing may be sent to the customer; empty where it may.
+    """
+    placing = _Placing(connection, workspace, facts, decision, customer, now)
+    source: SourceSettings = workspace.settings.sources[facts.source]
+    flood = _is_flood(placing, verdict, source)
+    has_case = any(placing.kinds[intent.kind].opens_case for intent in verdict.intents)
+    for intent in verdict.intents:
+        kind = placing.kinds[intent.kind]
+        _complain(placing, intent)
+        if kind.opens_case:
+            _place_case(placing, intent, kind, "held" if flood else "waiting")
+            continue
+        withheld = _why_withheld(placing, quiet, has_case) if kind.to_customer else ""
+        state = "withheld" if withheld else "held" if flood else "waiting"
+        _place_effect(placing, intent, kind, state, withheld)
+    _tidy(placing)
+    return placing.sinks
+
+
+def _is_flood(placing: _Placing, verdict: Verdict, source: SourceSettings) -> bool:
+    if not any(placing.kinds[intent.kind].opens_case for intent in verdict.intents):
+        return False
+    since = placing.now - SURGE_WINDOW
+    recent = outbox.cases_since(placing.connection, placing.facts.source, since)
+    if recent < source.surge:
+        return False
+    name = placing.facts.source
+    message = (
+        f"more than {source.surge} cases from '{name}' in ten minutes; the rest is held. "
+        f"Look at them: connector actions list --state held. Then: connector actions release {name}"
+    )
+    alarms.raise_alarm(placing.connection, "surge", name, message, placing.now)
+    return True
+
+
+def _complain(placing: _Placing, intent: Intent) -> None:
+    if intent.problem:
+        message = f"rule '{intent.rule_id}', {intent.kind}: {intent.problem}"
+        alarms.raise_alarm(placing.connection, "unrendered", intent.rule_id, message, placing.now)
+
+
+def _why_withheld(placing: _Placing, quiet: str, has_case: bool) -> str:
+    if quiet:
+        return quiet
+    if not placing.facts.customer.get("email"):
+        return _NO_ADDRESS
+    if has_case:
+        return _OPEN_CASE
+    customer = placing.customer
+    if customer is not None and answers.open_cases(placing.connection, customer):
+        return _OPEN_CASE
+    return ""
+
+
+def _place_case(placing: _Placing, intent: Intent, kind: ActionKind, state: str) -> None:
+    key = case_key(placing.facts.response_id, placing.accounts[intent.sink])
+    existing = outbox.action_by_key(placing.connection, key)
+    if existing is None or existing.first_sent_at is None:
+        if existing is not None and existing.state == "held":
+            state = "held"
+        _put(placing, existing, placing.row(intent, key, kind, state), key)
+    elif existing.state == "parked":
+        # It was refused, so nothing exists there; the revision may be what it takes.
+        _put(placing, existing, placing.row(intent, key, kind, state), key)
+    else:
+        placing.kept.add(existing.id)
+        _amend(placing, existing, intent, kind)
+
+
+def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> None:
+    """The case exists, or may exist: what is new goes onto it as a note."""
+    if case.response_id != placing.facts.response_id:
+        return
+    before = _last_told(placing, case)
+    said = (placing.facts.score, placing.facts.comment)
+    if before == (*said, intent.params.get("priority")):
+        return
+    key = amendment_key(case.key, placing.facts.revision)
+    row = placing.row(intent, key, kind, "waiting")
+    row["amends"] = case.id
+    _put(placing, outbox.action_by_key(placing.connection, key), row, key)
+
+
+def _last_told(placing: _Placing, case: Any) -> tuple[object, object, object]:
+    """Score, comment and priority that the case and its amendments have told last."""
+    rows = outbox.actions_of(placing.connection, placing.facts.response_id)
+    told = [r for r in rows if r.id == case.id or (r.amends == case.id and r.state == "done")]
+    order = told[-1].order
+    facts = order.get("facts", {})
+    return facts.get("score"), facts.get("comment"), order.get("params", {}).get("priority")
+
+
+def _place_effect(
+    placing: _Placing, intent: Intent, kind: ActionKind, state: str, why: str
+) -> None:
+    """What is no case happens once: per rule for alerts, per kind for the customer."""
+    rule = "" if kind.to_customer else intent.rule_id
+    key = effect_key(placing.facts.response_id, intent.sink, intent.kind, rule)
+    existing = outbox.action_by_key(placing.connection, key)
+    if existing is not None and existing.id in placing.kept:
+        return  # an earlier rule of this verdict asked for it already
+    row = placing.row(intent, key, kind, state)
+    row["error"] = why or None
+    if kind.to_customer and intent.problem and state == "waiting":
+        row |= {"state": "parked", "error": intent.problem}
+    if existing is None or existing.first_sent_at is None:
+        _put(placing, existing, row, key)
+    else:
+        placing.kept.add(existing.id)
+
+
+def _put(placing: _Placing, existing: Any, row: dict[str, Any], key: str) -> None:
+    if existing is None:
+        made = outbox.add_action(placing.connection, {**row, "key": key, "created_at": placing.now})
+    else:
+        made = existing.id
+        fresh = {"request": None, "first_sent_at": None, "last_sent_at": None, "attempts": 0}
+        # A new fence: whoever holds the old content must not send it any more.
+        fresh |= {"fence": existing.fence + 1, "lease_until": None, "finished_at": None}
+        outbox.change_action(placing.connection, made, **row, **fresh)
+    placing.kept.add(made)
+    if row["state"] == "waiting":
+        placing.sinks.add(row["sink"])
+
+
+def _tidy(placing: _Placing) -> None:
+    """Unsent actions that the newest revision no longer wants; cases that it says nothing about."""
+    for row in outbox.actions_of(placing.connection, placing.facts.response_id):
+        if row.id in placing.kept:
+            continue
+        if row.first_sent_at is None and row.state in ("waiting", "held"):
+            values = {"state": "superseded", "error": "a newer revision of the answer wants other"}
+            outbox.change_action(placing.connection, row.id, **values, finished_at=placing.now)
+        elif row.opens_case and row.amends is None and row.state in ("sending", "done"):
+            _tell_changed(placing, row)
+
+
+def _tell_changed(placing: _Placing, case: Any) -> None:
+    """No rule asks for a case any more (a 3 became a 9): the agent must know before the call."""
+    old = Order.model_validate(case.order)
+    intent = Intent(
+        rule_id=case.rule_id,
+        rule_name=old.rule_name,
+        kind=case.kind,
+        sink=case.sink,
+        params=old.params,
+    )
+    _amend(placing, case, intent, placing.kinds[case.kind])

@@ -1,0 +1,222 @@
+"""What an adapter is: a table of facts plus one translation.
+
+Retry, rate limits, leases, idempotency bookkeeping, storing and logging live around adapters,
+written once. An adapter gets a `requests.Session` that already has time-outs, no hidden retries,
+the `base_url` override and an error policy (see `connector.http`): it always writes the vendor's
+own URLs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+
+import requests
+from pydantic import BeforeValidator, Field, SecretStr
+
+from connector.domain import (
+    Finding,
+    Note,
+    Order,
+    Prepared,
+    Pulled,
+    Receipt,
+    Response,
+    Value,
+)
+from connector.errors import ConnectorError
+from connector.text import parse_duration
+
+
+class Templated:
+    """Marks a `Params` field in which a rule author may write `{{ … }}`."""
+
+
+class TemplateNamed:
+    """Marks a `Params` field that names a mail template (`thank_you` -> templates/thank_you/).
+
+    The rules render it in the customer's language and hand the result to the sink as
+    `params["rendered"] = {"subject", "text", "html", "language"}`.
+    """
+
+
+Template = Annotated[str, Templated()]
+TemplateName = Annotated[str, TemplateNamed()]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Secret = SecretStr
+
+
+class Transport(Protocol):
+    """What the session of an adapter can beyond a `requests.Session` (see `connector.http`)."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """POSTs inside only read or fetch a token: whatever fails, nothing happened."""
+        ...
+
+    def exactly(
+        self, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[None]:
+        """The next write inside goes out with exactly these bytes and extra headers."""
+        ...
+
+
+class SourceSettings(Value):
+    """What every source takes in `connector.yaml`; adapters add their own fields.
+
+    Give `survey` (all answers belong to it) or `surveys` (vendor's survey id -> ours).
+    """
+
+    type: str
+    name: str = ""
+    survey: str | None = None
+    surveys: dict[str, str] = {}
+    act_since: datetime | None = Field(None, description="act on answers given after this time")
+    act_within: Duration = timedelta(days=7)
+    surge: int = Field(200, ge=1, description="cases in ten minutes above which they are held")
+    poll_every: Duration = timedelta(minutes=1)
+    expect_every: Duration | None = None
+    base_url: str | None = None
+
+    def survey_for(self, ref: str) -> str | None:
+        """Our survey id for the vendor's, or None: nothing is guessed."""
+        return self.surveys.get(ref, self.survey)
+
+
+class Source(Protocol):
+    """Where answers come from. Built as `Adapter(settings, session)`."""
+
+    type: ClassVar[str]
+    Settings: ClassVar[type[SourceSettings]]
+
+    def __init__(self, settings: Any, session: requests.Session) -> None: ...
+
+    def verify(self, note: Note, now: datetime) -> bool:
+        """Is this webhook authentic? Constant-time, over the raw bytes. Never raises."""
+        ...
+
+    def split(self, note: Note) -> Sequence[bytes]:
+        """The vendor records in one webhook body, each as bytes that `parse` reads.
+
+        Raises `Unreadable`; then the whole body is kept as one record and quarantined.
+        """
+        ...
+
+    def parse(self, note: Note) -> Response | None:
+        """One record -> one response; None where it is none (a test ping, an unsubscribe).
+
+        Raises `Unreadable` with a sentence that names the field and what is allowed.
+        """
+        ...
+
+
+@runtime_checkable
+class Pollable(Protocol):
+    def pull(self, cursor: str | None, now: datetime) -> Iterator[Pulled]:
+        """Pages from the vendor's API. Each page's cursor is stored in the same transaction as its
+        records, so a stop between pages loses and repeats nothing but what overlaps by design.
+
+        Raises `TryLater`, `Paused`, `Refused`.
+        """
+        ...
+
+    def check(self, now: datetime) -> Sequence[Finding]:
+        """Reach the vendor read-only and say what is wrong and how to mend it."""
+        ...
+
+
+class FileRow(Value):
+    """One row of a file: a record for `parse`, or what is wrong with it. `line` is from 1."""
+
+    line: int
+    record: bytes | None = None
+    problem: str = ""
+
+
+@runtime_checkable
+class Importable(Protocol):
+    def rows(self, data: bytes) -> Iterator[FileRow]:
+        """The answers in a file, row by row; a bad row never stops the others.
+
+        Raises `Refused` with a sentence when the file as a whole cannot be read.
+        """
+        ...
+
+
+class SinkSettings(Value):
+    """What every sink takes in `connector.yaml`; adapters add their own fields."""
+
+    type: str
+    name: str = ""
+    base_url: str | None = None
+    per_minute: int | None = Field(None, ge=1, description="calls a minute that we allow ourselves")
+
+
+class Params(Value):
+    """What every action in a rule may say, whatever its kind."""
+
+    sink: str | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What makes a resend safe, and how the outbox treats this kind.
+
+    `key_lifetime`: for so long after the first send the same bytes with the same key make nothing
+    twice. `can_find`: a consistent look-up exists. With neither, an unknown outcome stays in doubt
+    and is never resent. `look_again_after`: a look-up that finds nothing counts only when this
+    long has passed since the last send (a slow far side may still commit). `settle`: how long a
+    message waits for a revision of the answer before it goes out.
+    """
+
+    opens_case: bool = False
+    to_customer: bool = False
+    batch: int = 1
+    key_lifetime: timedelta = timedelta(0)
+    can_find: bool = False
+    look_again_after: timedelta = timedelta(0)
+    settle: timedelta = timedelta(0)
+
+
+class Sink(Protocol):
+    """Where effects happen. Built as `Adapter(settings, session)`; used by one thread at a time.
+
+    Errors that concern the whole call are raised; those of one item are returned in its place.
+    """
+
+    type: ClassVar[str]
+    kind: ClassVar[str]
+    Settings: ClassVar[type[SinkSettings]]
+    Params: ClassVar[type[Params]]
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, settings: Any, session: requests.Session) -> None: ...
+
+    @property
+    def account(self) -> str:
+        """What the vendor limits, for example `zendesk:acme`. Never a secret."""
+        ...
+
+    def prepare(self, orders: Sequence[Order], now: datetime) -> Sequence[bytes | ConnectorError]:
+        """Look up people, groups, owners (reads only) and build the request bytes to freeze."""
+        ...
+
+    def send(self, batch: Sequence[Prepared], now: datetime) -> Sequence[Receipt | ConnectorError]:
+        """Send the frozen bytes, exactly these. One call where the vendor has batches."""
+        ...
+
+    def find(
+        self, batch: Sequence[Prepared], now: datetime
+    ) -> Sequence[Receipt | ConnectorError | None]:
+        """What an earlier, unheard send of these made; None where there is nothing."""
+        ...
+
+    def check(self, now: datetime) -> Sequence[Finding]:
+        """Reach the vendor read-only and say what is wrong and how to mend it."""
+        ...
+
+
+SourceTypes = Mapping[str, type[Source]]
+SinkKinds = Mapping[str, type[Sink]]

@@ -1,0 +1,104 @@
+"""What a condition or a template may name, and of what type it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from connector.text import did_you_mean
+
+if TYPE_CHECKING:
+    from connector.rules.model import FieldType, Vocabulary
+
+_NUMBERS = ("at_most", "at_least", "between", "is", "not", "in", "exists")
+_TEXTS = ("is", "not", "in", "mentions", "matches", "exists")
+_CHOICES = ("is", "not", "in", "exists")
+
+OPERATORS: Mapping[FieldType, tuple[str, ...]] = {
+    "score": _NUMBERS,
+    "number": _NUMBERS,
+    "count": _NUMBERS,
+    "text": _TEXTS,
+    "choice": _CHOICES,
+    "language": _CHOICES,
+    "tags": _CHOICES,
+    "flag": ("is", "not", "exists"),
+    "free": (*_NUMBERS[:-1], "mentions", "matches", "exists"),
+}
+ALL_OPERATORS = OPERATORS["free"]
+SEGMENTS = ("promoter", "passive", "detractor")
+ATTRIBUTES: Mapping[str, FieldType] = {
+    "email": "text",
+    "name": "text",
+    "phone": "text",
+    "external_id": "text",
+    "language": "language",
+    "plan": "text",
+    "value": "number",
+    "owner": "text",
+    "company": "text",
+}
+_PLAIN: Mapping[str, FieldType] = {
+    "score": "score",
+    "segment": "choice",
+    "comment": "text",
+    "language": "language",
+    "survey": "choice",
+    "source": "choice",
+    "brand": "text",
+    "tags": "tags",
+    "link": "text",
+    "history.answers": "count",
+    "history.detractor_answers": "count",
+    "history.previous_score": "score",
+    "history.previous_segment": "choice",
+    "history.open_cases": "count",
+}
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """One field: its type and, for a choice, what it can be."""
+
+    name: str
+    type: FieldType
+    choices: tuple[str, ...] = ()
+
+
+def attributes(vocabulary: Vocabulary) -> dict[str, FieldType]:
+    """Names and types of what a customer or a company may have."""
+    return {**ATTRIBUTES, **vocabulary.attributes}
+
+
+def field_rule(name: str, vocabulary: Vocabulary) -> FieldRule | None:
+    """The field of this name, or None where there is none."""
+    if name in _PLAIN:
+        choices = {
+            "segment": SEGMENTS,
+            "history.previous_segment": SEGMENTS,
+            "survey": tuple(vocabulary.surveys),
+            "source": vocabulary.sources,
+        }
+        return FieldRule(name, _PLAIN[name], choices.get(name, ()))
+    group, _, attribute = name.partition(".")
+    if group == "properties" and attribute:
+        return FieldRule(name, "free")
+    known = attributes(vocabulary)
+    if group in ("customer", "company") and attribute in known:
+        return FieldRule(name, known[attribute])
+    return None
+
+
+def nearest_field(name: str, vocabulary: Vocabulary) -> str:
+    """A hint for an unknown field: what was meant, or what there is."""
+    group = name.partition(".")[0]
+    known = [f"{group}.{each}" for each in sorted(attributes(vocabulary))]
+    every = [*_PLAIN, *(f"{g}.{each}" for g in ("customer", "company") for each in ATTRIBUTES)]
+    if group in ("customer", "company"):
+        plain = f"allowed: {', '.join(known)}; more are declared under customer_attributes"
+        return did_you_mean(name, known) or plain
+    if name in attributes(vocabulary):
+        return f"did you mean 'customer.{name}'?"
+    allowed = ", ".join([*_PLAIN, "customer.NAME", "company.NAME", "properties.NAME"])
+    return did_you_mean(name, every) or f"allowed: {allowed}"

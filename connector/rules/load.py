@@ -1,0 +1,222 @@
+"""Text -> ruleset, or every problem of every file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from connector.documents import Document, read, validate
+from connector.domain import Problem
+from connector.errors import Invalid
+from connector.rules.actions import At, read_then, templates_in
+from connector.rules.conditions import read_when
+from connector.rules.examples import read_examples
+from connector.rules.mails import printed_variables, read_mails
+from connector.rules.match import always_there
+from connector.rules.model import (
+    DEFAULT_ID,
+    RULES_FILE,
+    Action,
+    DefaultsText,
+    DefaultText,
+    FileText,
+    Group,
+    Loaded,
+    Rule,
+    Ruleset,
+    RulesetText,
+    RuleText,
+    Vocabulary,
+)
+from connector.rules.template_check import unguarded
+from connector.rules.templates import MailTemplate
+from connector.text import one_line
+
+_LARGEST = 1_000_000  # bytes of one file
+_NOTHING = Group("all", ())
+
+
+def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
+    """Reads and checks everything; `ruleset` is there when no problem is an error."""
+    mails, problems = read_mails(text, vocabulary)
+    if RULES_FILE not in text.files:
+        return _loaded(None, [*problems, Problem(file=RULES_FILE, message="the file is missing")])
+    try:
+        document = read(text.files[RULES_FILE], RULES_FILE)
+    except Invalid as invalid:
+        return _loaded(None, [*problems, *invalid.problems])
+    loader = _Loader(document, vocabulary, mails)
+    ruleset = loader.ruleset(text.hash)
+    return _loaded(ruleset, [*problems, *document.warnings, *loader.problems])
+
+
+def read_directory(rules_file: Path, templates: Path) -> RulesetText:
+    """The texts of a rules file and of `NAME/LANG.txt|html` below `templates`.
+
+    Raises:
+        Invalid: a file cannot be read, is too large, or is not UTF-8.
+    """
+    files = {RULES_FILE: _text(rules_file)}
+    if templates.is_dir():
+        for path in sorted(templates.glob("*/*")):
+            if path.suffix in (".txt", ".html") and not path.name.startswith("."):
+                files[f"templates/{path.parent.name}/{path.name}"] = _text(path)
+    return RulesetText(files)
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or type(error).__name__}"
+        raise Invalid([Problem(file=str(path), message=message)]) from None
+    if len(data) > _LARGEST:
+        raise Invalid([Problem(file=str(path), message="is too large", hint="at most 1 MB")])
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = Problem(
+            file=str(path),
+            line=data[: error.start].count(b"\n") + 1,
+            column=1,
+            message="a character here is not UTF-8",
+            hint="save the file as UTF-8",
+        )
+        raise Invalid([problem]) from None
+
+
+def _loaded(ruleset: Ruleset | None, problems: list[Problem]) -> Loaded:
+    ordered = sorted(
+        dict.fromkeys(problems), key=lambda p: (p.file != RULES_FILE, p.file, p.line, p.column)
+    )
+    broken = any(problem.severity == "error" for problem in ordered)
+    return Loaded(None if broken else ruleset, tuple(ordered))
+
+
+class _Loader:
+    def __init__(
+        self, document: Document, vocabulary: Vocabulary, mails: dict[str, MailTemplate]
+    ) -> None:
+        self.document, self.vocabulary, self.mails = document, vocabulary, mails
+        self.problems: list[Problem] = []
+        self.defaults = DefaultsText()
+        self.sure_in_mail: dict[str, frozenset[str]] = {}
+
+    def ruleset(self, digest: str) -> Ruleset | None:
+        if self.document.data is None:
+            self.problems.append(self.document.problem("the file is empty", hint="write 'rules:'"))
+            return None
+        self.keep(validate(self.document, FileText))
+        raw = self.document.data if isinstance(self.document.data, dict) else {}
+        if raw.get("defaults") is not None:
+            defaults = self.keep(validate(self.document, DefaultsText, at=("defaults",)))
+            self.defaults = defaults or self.defaults
+        numbers = range(len(raw["rules"])) if isinstance(raw.get("rules"), list) else ()
+        rules = [self.rule(number) for number in numbers]
+        default = self.default() if raw.get("default") is not None else ()
+        self.look_at_mails()
+        self.look_for_twins(numbers)
+        whole = tuple(rule for rule in rules if rule is not None)
+        return Ruleset(digest, whole, default, self.mails)
+
+    def keep(self, validated: tuple[Any, list[Problem]]) -> Any:
+        value, problems = validated
+        self.problems.extend(problems)
+        return value
+
+    def rule(self, number: int) -> Rule | None:
+        at: At = ("rules", number)
+        raw = self.document.data["rules"][number]
+        head: RuleText | None = self.keep(validate(self.document, RuleText, at=at))
+        parts = raw if isinstance(raw, dict) else {}
+        when = _NOTHING
+        if isinstance(parts.get("when"), dict):
+            when = self.keep(read_when(self.document, (*at, "when"), self.vocabulary))
+        actions: tuple[Action, ...] = ()
+        if isinstance(parts.get("then"), list):
+            actions = self.actions((*at, "then"), always_there(when))
+        if head is None:
+            return None
+        return Rule(
+            id=head.id,
+            name=head.name or head.id,
+            owner=head.owner,
+            status=head.status,
+            when=when,
+            then=actions,
+            stop=head.stop,
+            examples=self.keep(
+                read_examples(self.document, (*at, "examples"), head.examples, self.vocabulary)
+            ),
+            place=self.document.place(*at),
+        )
+
+    def default(self) -> tuple[Action, ...]:
+        head = self.keep(validate(self.document, DefaultText, at=("default",)))
+        return self.actions(("default", "then"), frozenset()) if head else ()
+
+    def actions(self, at: At, sure: frozenset[str]) -> tuple[Action, ...]:
+        found = self.keep(
+            read_then(self.document, at, self.vocabulary, self.defaults, sorted(self.mails))
+        )
+        opened: dict[str, str] = {}
+        for where, action in found:
+            self.look_at_templates(where, action, sure)
+            if action.mail in self.mails:
+                before = self.sure_in_mail.get(action.mail, sure)
+                self.sure_in_mail[action.mail] = before & sure
+            if action.opens_case and action.sink in opened:
+                message = f"{action.kind}: this rule already opens a case in {action.sink}"
+                self.problems.append(self.document.problem(message, *where, warning=True))
+            if action.opens_case:
+                opened[action.sink] = action.kind
+        return tuple(action for _, action in found)
+
+    def look_at_templates(self, at: At, action: Action, sure: frozenset[str]) -> None:
+        for where, template in templates_in(action.templates, at):
+            if self.document.place(*where) == self.document.place(*at):
+                continue  # the kind's own default text: not this author's to mend
+            for name, line in unguarded(template, sure).items():
+                column = self.document.place(*where)[1]
+                number = self.document.line_inside(line, *where)
+                self.problems.append(_empty(self.document.file, number, column, name))
+
+    def look_at_mails(self) -> None:
+        for mail in self.mails.values():
+            sure = self.sure_in_mail.get(mail.name, frozenset({"score", "segment"}))
+            for language in mail.languages:
+                for (ending, name), line in printed_variables(mail, language).items():
+                    if name not in sure:
+                        file = f"templates/{mail.name}/{language}.{ending}"
+                        self.problems.append(_empty(file, line, 1, name))
+
+    def look_for_twins(self, numbers: Iterable[int]) -> None:
+        first: dict[str, int] = {}
+        for number in numbers:
+            raw = self.document.data["rules"][number]
+            rule_id = raw.get("id") if isinstance(raw, dict) else None
+            if not isinstance(rule_id, str):
+                continue
+            at: At = ("rules", number, "id")
+            line = self.document.place(*at)[0]
+            if rule_id == DEFAULT_ID:
+                message = f"the id '{DEFAULT_ID}' is taken by the last section of the file"
+                self.problems.append(self.document.problem(message, *at))
+            elif rule_id in first:
+                message = f"the id '{one_line(rule_id, 60)}' is taken in line {first[rule_id]}"
+                hint = "an id is unique and never changes"
+                self.problems.append(self.document.problem(message, *at, hint=hint))
+            else:
+                first[rule_id] = line
+
+
+def _empty(file: str, line: int, column: int, name: str) -> Problem:
+    return Problem(
+        file=file,
+        line=line,
+        column=column,
+        severity="warning",
+        message=f"template: {name} can be empty",
+        hint=f"write {{{{ {name} | default('…') }}}}",
+    )

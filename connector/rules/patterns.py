@@ -1,0 +1,103 @@
+"""Words and regular expressions, compiled so that no comment can make them slow."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from connector.text import fold
+
+SEARCHED = 2_000  # characters of a text that `matches` looks at
+LONGEST = 200  # characters of a pattern
+_MOST_PATHS = 5_000  # ways through a pattern from one start: SEARCHED x this is well under a second
+
+# The grammar of `re` itself, so that what is judged is what will run. It has no public name:
+# https://github.com/python/cpython/blob/3.11/Lib/re/_parser.py
+_parser: Any = importlib.import_module("re._parser")
+
+# Scripts that write without spaces between words: there a word may stand anywhere.
+_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\ud7ff]")
+
+
+def mention(words: Iterable[str]) -> re.Pattern[str]:
+    """Finds any of these words or phrases, whole, in folded text.
+
+    `cancel*` also finds what begins so (`cancelled`). Between the words of a phrase may stand any
+    white space.
+
+    Raises:
+        ValueError: for a word without a letter, digit or sign.
+    """
+    return re.compile("|".join(_one_mention(word) for word in words))
+
+
+def _one_mention(word: str) -> str:
+    folded = fold(word).strip()
+    stem = folded.removesuffix("*").rstrip()
+    if not stem:
+        raise ValueError("must hold a word to look for")
+    body = r"\s+".join(re.escape(part) for part in stem.split())
+    body = re.sub("['\u2019]", "['\u2019]", body)  # typed and typographic apostrophes are one
+    start = r"(?<!\w)" if _needs_edge(stem[0]) else ""
+    end = r"(?!\w)" if _needs_edge(stem[-1]) and not folded.endswith("*") else ""
+    return f"{start}{body}{end}"
+
+
+def _needs_edge(character: str) -> bool:
+    return bool(re.match(r"\w", character)) and not _SPACELESS.match(character)
+
+
+def expression(pattern: str) -> re.Pattern[str]:
+    """A regular expression, case ignored.
+
+    Raises:
+        ValueError: with the reason, when it is too long, no pattern, or could become slow: the
+            number of ways through it is limited, which nested and neighbouring open repeats exceed.
+    """
+    if not pattern:
+        raise ValueError("must not be empty")
+    if len(pattern) > LONGEST:
+        raise ValueError(f"must be at most {LONGEST} characters long")
+    try:
+        compiled = re.compile(pattern, re.IGNORECASE)
+        parsed = _parser.parse(pattern, re.IGNORECASE)
+    except (re.error, OverflowError, RecursionError) as error:
+        reason = getattr(error, "msg", "it is too deep")
+        raise ValueError(f"is not a regular expression: {reason}") from None
+    if _paths(list(parsed)) > _MOST_PATHS:
+        raise ValueError(
+            "could become slow: use at most one '*' or '+', none of them inside another, "
+            "and {0,40} for the rest"
+        )
+    return compiled
+
+
+def _paths(items: Sequence[tuple[Any, Any]]) -> int:
+    """How many ways there are through a parsed sequence, from one start (capped)."""
+    ways = 1
+    for name, value in items:
+        ways *= _ways(str(name), value)
+        if ways > _MOST_PATHS:
+            return _MOST_PATHS + 1
+    return ways
+
+
+def _ways(name: str, value: Any) -> int:
+    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+        least, most, inner = value
+        most = min(int(most), SEARCHED)
+        ways = _paths(list(inner))
+        return (most - int(least) + 1) * (ways**most if ways > 1 else 1)
+    if name == "BRANCH":
+        return sum(_paths(list(branch)) for branch in value[1])
+    if name == "SUBPATTERN":
+        return _paths(list(value[3]))
+    if name in ("ASSERT", "ASSERT_NOT"):
+        return _paths(list(value[1]))
+    if name == "ATOMIC_GROUP":
+        return _paths(list(value))
+    if name in ("GROUPREF", "GROUPREF_EXISTS"):
+        raise ValueError("must not refer back to a group")
+    return 1

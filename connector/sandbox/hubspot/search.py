@@ -1,0 +1,55 @@
+"""The search endpoint: an index that lags behind, paged with `after`.
+
+https://developers.hubspot.com/docs/api-reference/search/guide
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from connector.sandbox.hubspot.answers import Row, invalid
+
+MOST_PER_PAGE = 200
+MOST_RESULTS = 10_000
+_OPERATORS: dict[str, Callable[[str | None, Row], bool]] = {
+    "EQ": lambda value, f: value is not None and value.lower() == str(f["value"]).lower(),
+    "NEQ": lambda value, f: value is None or value.lower() != str(f["value"]).lower(),
+    "IN": lambda value, f: value is not None and value.lower() in [v.lower() for v in f["values"]],
+    "HAS_PROPERTY": lambda value, _: bool(value),
+    "NOT_HAS_PROPERTY": lambda value, _: not value,
+    "GTE": lambda value, f: value is not None and value >= str(f["value"]),
+    "LTE": lambda value, f: value is not None and value <= str(f["value"]),
+}
+
+
+def search(rows: list[Row], body: Any, indexed: datetime, known: set[str]) -> tuple[Row, list[Row]]:
+    """(the answer without `results`, the rows of the page). Raises `Refusal` 400."""
+    if not isinstance(body, dict):
+        raise invalid("Invalid input JSON")
+    limit, after = body.get("limit", 10), body.get("after") or "0"
+    if not isinstance(limit, int) or not 0 < limit <= MOST_PER_PAGE:
+        raise invalid(f"limit must be at most {MOST_PER_PAGE}")
+    if not str(after).isdigit() or int(after) + limit > MOST_RESULTS:
+        raise invalid(f"a search shows {MOST_RESULTS} results at most")
+    groups = [group.get("filters", []) for group in body.get("filterGroups", [])]
+    for one in (one for group in groups for one in group):
+        if one.get("propertyName") not in known or one.get("operator") not in _OPERATORS:
+            raise invalid("There was a problem with the request: unknown property or operator")
+    found = [
+        row
+        for row in rows
+        if not row["archived"]
+        and datetime.fromisoformat(row["updatedAt"]) <= indexed
+        and (not groups or any(all(_met(row, one) for one in group) for group in groups))
+    ]
+    start = int(after)
+    answer: Row = {"total": len(found)}
+    if start + limit < len(found):
+        answer["paging"] = {"next": {"after": str(start + limit)}}
+    return answer, found[start : start + limit]
+
+
+def _met(row: Row, one: Row) -> bool:
+    return _OPERATORS[one["operator"]](row["properties"].get(one["propertyName"]), one)

@@ -1,0 +1,192 @@
+"""The mail server: SMTP with AUTH, every message kept, faults at each step of the dialogue.
+
+The HTTP application beside it has `GET /messages` and the usual switches. Its faults name the SMTP
+command as `method` (AUTH, MAIL, RCPT, DATA) and the start of an address as `path`:
+
+    {"fault": "status", "method": "RCPT", "status": 550, "body": "5.1.1 No such user"}
+    {"fault": "lose_reply", "method": "DATA"}    stored, then the connection is reset
+    {"fault": "drop" or "hang", ...}             reset, or held and then reset, nothing stored
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from email import message_from_bytes, policy
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from connector.sandbox.core import Call, Clock, Fault, Reply, Route, Vendor
+
+Row = dict[str, Any]
+
+KIND_HEADER = "X-NPS-Kind"
+OTHER = "email.other"
+
+
+class Mail(Vendor):
+    """`state["messages"]`: at, mail_from, rcpt_tos, headers, text, html, kind."""
+
+    name = "mail"
+
+    def __init__(self, clock: Clock, state: Row) -> None:
+        super().__init__(clock, state or _seeds())
+        self._open: set[_Connection] = set()
+        self._stopping = asyncio.Event()
+
+    def routes(self) -> list[Route]:
+        return [("GET", "/messages", lambda _: Reply(200, self.state["messages"]))]
+
+    def counts(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for message in self.state["messages"]:
+            found[message["kind"]] = found.get(message["kind"], 0) + 1
+        return found
+
+    def messages(self) -> list[Row]:
+        """All messages, oldest first."""
+        with self.lock:
+            return list(self.state["messages"])
+
+    async def serve(self, bound: socket.socket) -> asyncio.Server:
+        """Speak SMTP on the socket, in the running loop."""
+        self._stopping = asyncio.Event()
+        return await asyncio.get_running_loop().create_server(
+            lambda: _Connection(self, self._open), sock=bound
+        )
+
+    def hang_up(self) -> None:
+        """End every connection, held ones too."""
+        self._stopping.set()
+        for connection in list(self._open):
+            connection.abort()
+
+    # -- the dialogue; these names are aiosmtpd's ----------------------------------------------
+
+    async def handle_MAIL(  # noqa: N802  # aiosmtpd calls it by this name
+        self,
+        server: _Connection,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        if not session.authenticated:
+            return "530 5.7.0 Authentication required"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return await self._step(server, "MAIL", address) or "250 OK"
+
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd calls it by this name
+        self,
+        server: _Connection,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        refusal = await self._step(server, "RCPT", address)
+        if refusal:
+            return refusal
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802  # aiosmtpd calls it by this name
+        self, server: _Connection, session: Session, envelope: Envelope
+    ) -> str:
+        content = envelope.original_content or b""
+        refusal = await self._step(
+            server, "DATA", envelope.rcpt_tos[0], content, lambda: self._keep(envelope, content)
+        )
+        return refusal or "250 2.0.0 Accepted"
+
+    def authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        settings = self.state["settings"]
+        wanted = LoginPassword(settings["user"].encode(), settings["password"].encode())
+        if data == wanted:
+            return AuthResult(success=True)
+        return AuthResult(
+            success=False, handled=False, message="535 5.7.8 Authentication credentials invalid"
+        )
+
+    async def _step(
+        self,
+        server: _Connection,
+        command: str,
+        address: str,
+        content: bytes = b"",
+        work: Any = None,
+    ) -> str | None:
+        """Play a fault, or do the work; the refusal line, or None when the command is accepted."""
+        call = Call(command, address, {}, [], {}, content)
+        fault = self.next_fault(call)
+        if fault is not None and fault.fault in ("hang", "slow"):
+            await self._hold(fault)
+        if fault is not None and fault.fault == "status":
+            self.record(call, fault.status, "status")
+            return f"{fault.status} {fault.body or 'Sandbox: refused'}"
+        lost = fault is not None and fault.fault in ("drop", "hang")
+        if not lost and work is not None:
+            work()
+        self.record(call, None if lost else 250, fault.fault if fault else None)
+        if fault is not None and fault.fault in ("drop", "hang", "lose_reply"):
+            server.abort()
+            await asyncio.Event().wait()  # the loss of the connection cancels this
+        return None
+
+    async def _hold(self, fault: Fault) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), timeout=fault.seconds)
+
+    def _keep(self, envelope: Envelope, content: bytes) -> None:
+        parsed = message_from_bytes(content, policy=policy.default)
+        text, html = parsed.get_body(("plain",)), parsed.get_body(("html",))
+        with self.changing():
+            self.state["messages"].append(
+                {
+                    "at": self.clock.now().isoformat(),
+                    "mail_from": envelope.mail_from,
+                    "rcpt_tos": list(envelope.rcpt_tos),
+                    "headers": {name: str(value) for name, value in parsed.items()},
+                    "text": text.get_content() if text else None,
+                    "html": html.get_content() if html else None,
+                    "kind": str(parsed.get(KIND_HEADER, OTHER)),
+                }
+            )
+
+
+class _Connection(SMTP):
+    """One client's connection; known to its server so that it can be ended."""
+
+    def __init__(self, mail: Mail, others: set[_Connection]) -> None:
+        super().__init__(
+            mail,
+            hostname="sandbox.example.com",
+            ident="Sandbox",
+            authenticator=mail.authenticate,
+            auth_require_tls=False,
+            enable_SMTPUTF8=True,
+            loop=asyncio.get_running_loop(),
+        )
+        self.others = others
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.others.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.others.discard(self)
+        super().connection_lost(error)
+
+    def abort(self) -> None:
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.abort()
+
+
+def _seeds() -> Row:
+    settings = {"user": "mailer@example.com", "password": "smtp-sandbox-password"}
+    return {"settings": settings, "messages": []}

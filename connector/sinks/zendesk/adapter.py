@@ -1,0 +1,203 @@
+"""The sink: one ticket per answer, one internal note per newer answer, whatever gets lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar, TypeVar
+
+import requests
+from pydantic import ValidationError
+
+from connector.domain import Finding, Order, Prepared, Receipt
+from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
+from connector.ports import Capabilities
+from connector.sinks.zendesk import bodies
+from connector.sinks.zendesk.answers import Conflict, KeyMismatch
+from connector.sinks.zendesk.desk import CURE, Desk
+from connector.sinks.zendesk.model import TicketParams, ZendeskSettings
+from connector.sinks.zendesk.names import Names
+from connector.sinks.zendesk.records import GONE, Ticket
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class ZendeskTicket:
+    """`zendesk.ticket`. A key protects a new ticket for two hours, its external id for ever."""
+
+    type: ClassVar[str] = "zendesk"
+    kind: ClassVar[str] = "zendesk.ticket"
+    Settings = ZendeskSettings
+    Params = TicketParams
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        opens_case=True,
+        key_lifetime=timedelta(minutes=110),  # Zendesk keeps a key for two hours
+        can_find=True,
+        look_again_after=timedelta(minutes=2),
+    )
+
+    def __init__(self, settings: ZendeskSettings, session: requests.Session) -> None:
+        self._settings = settings
+        self._desk = Desk(settings, session)
+        self._names = Names(self._desk)
+
+    @property
+    def account(self) -> str:
+        return f"zendesk:{self._settings.subdomain.lower()}"
+
+    def prepare(self, orders: Sequence[Order], now: datetime) -> Sequence[bytes | ConnectorError]:
+        return _each(orders, lambda order: self._prepare(order, now))
+
+    def send(self, batch: Sequence[Prepared], now: datetime) -> Sequence[Receipt | ConnectorError]:
+        return _each(batch, lambda one: self._send(one, now))
+
+    def find(
+        self, batch: Sequence[Prepared], now: datetime
+    ) -> Sequence[Receipt | ConnectorError | None]:
+        return _each(batch, self._find)
+
+    def check(self, now: datetime) -> Sequence[Finding]:
+        subject = f"sink {self.account}"
+        try:
+            me = self._desk.me()
+            self._desk.with_external_id("nps-check")
+            group = self._settings.group
+            known = not group or self._names.group(group, now) is not None
+        except ConnectorError as error:
+            return [Finding(ok=False, subject=subject, message=str(error), cure=CURE)]
+        found = [Finding(ok=True, subject=subject, message=f"signed in as agent {me.id}")]
+        if not known:
+            found.append(
+                Finding(
+                    ok=False,
+                    subject=subject,
+                    message=f'the default group "{group}" does not exist in Zendesk',
+                    cure="write its name as in Admin Center > People > Groups",
+                )
+            )
+        return found
+
+    # -- one order -----------------------------------------------------------------------------
+
+    def _prepare(self, order: Order, now: datetime) -> bytes:
+        if order.amends is None:
+            params = _params(order)
+            # Not for amendments: the default group is no wish of the rule, it moves nothing.
+            params = params.model_copy(update={"group": params.group or self._settings.group})
+            return bodies.new_ticket(order, params, self._names, now)
+        return self._amendment(order, self._open_ticket(order), now)
+
+    def _send(self, one: Prepared, now: datetime) -> Receipt:
+        if one.order.amends is not None:
+            return self._amend(one, now)
+        key = one.order.key
+        try:
+            number = self._desk.create(one.body, key, one.order.facts)
+        except KeyMismatch:
+            # The key belongs to other bytes, sent before a backup was restored, say. Under a new
+            # key a second ticket would open, so the key stays and the first ticket is looked for.
+            if found := self._find(one):
+                return found
+            raise LookFirst("Zendesk knows this key from another request, but no ticket") from None
+        return self._receipt(number, one.body)
+
+    def _find(self, one: Prepared) -> Receipt | None:
+        if one.order.amends is not None:
+            return self._written_note(one)
+        numbers = self._desk.with_external_id(one.order.key)
+        if not numbers:
+            return None
+        several = (
+            [f"Zendesk holds {len(numbers)} tickets for this answer; merge the newer ones."]
+            if len(numbers) > 1
+            else []
+        )
+        return self._receipt(numbers[0], one.body, several)
+
+    # -- amendments ----------------------------------------------------------------------------
+
+    def _amend(self, one: Prepared, now: datetime) -> Receipt:
+        """PUT has no idempotency key. Three things make one note of any number of tries: the
+        marker is looked for before each; `safe_update` refuses a request that was built on an older
+        state, and with it a copy of it that is still on its way; and after such a refusal the
+        request is built anew on the present state.
+
+        Sending the frozen bytes again would be refused for ever after an agent's change, and
+        sending them without the stamp could lower a priority that the agent has raised. A body
+        built anew is as safe as a frozen one here, since no key is compared with it.
+        """
+        order = one.order
+        if found := self._written_note(one):
+            return found
+        try:
+            return self._receipt(self._desk.update(_number(order), one.body, order.facts), one.body)
+        except Conflict:
+            pass
+        # First the state, then the notes: a note that lands in between changes the state.
+        before = self._open_ticket(order)
+        if found := self._written_note(one):
+            return found
+        body = self._amendment(order, before, now)
+        try:
+            return self._receipt(self._desk.update(before.id, body, order.facts), body)
+        except Conflict:
+            raise TryLater("the ticket is being changed by others right now") from None
+
+    def _amendment(self, order: Order, before: Ticket, now: datetime) -> bytes:
+        return bodies.amendment(order, _params(order), before, self._desk, self._names, now)
+
+    def _open_ticket(self, order: Order) -> Ticket:
+        found = self._desk.ticket(_number(order))
+        if found is None or found.status in GONE:
+            how = found.status if found else "deleted"
+            raise Refused(
+                f"the ticket was {how} in Zendesk before the newer answer came; nothing was "
+                "written: read the answer here and decide whether to open a new ticket"
+            )
+        return found
+
+    def _written_note(self, one: Prepared) -> Receipt | None:
+        number = _number(one.order)
+        wanted = bodies.marker(one.order.key)
+        notes = self._desk.internal_notes(number) or []
+        return self._receipt(number, one.body) if any(wanted in note for note in notes) else None
+
+    def _receipt(self, number: int, body: bytes, more: Sequence[str] = ()) -> Receipt:
+        said = [*bodies.remarks(body), *more]
+        return Receipt(
+            remote_id=str(number),
+            url=f"https://{self._settings.subdomain}.zendesk.com/agent/tickets/{number}",
+            remark=" ".join(said),
+            needs_attention=bool(said),
+        )
+
+
+def _each(items: Sequence[T], work: Callable[[T], R]) -> list[R | ConnectorError]:
+    """An error of the whole account is raised, unless results of earlier items would be lost."""
+    results: list[R | ConnectorError] = []
+    for item in items:
+        try:
+            results.append(work(item))
+        except ConnectorError as error:
+            if isinstance(error, Paused | TryLater) and not results:
+                raise
+            results.append(error)
+    return results
+
+
+def _params(order: Order) -> TicketParams:
+    # `respond_within` has become `order.due_at`; its stored form is not that of the rule file.
+    written = {k: v for k, v in order.params.items() if k != "respond_within"}
+    try:
+        return TicketParams.model_validate(written)
+    except ValidationError as wrong:
+        names = ", ".join(sorted({str(one["loc"][0]) for one in wrong.errors() if one["loc"]}))
+        raise Refused(f"the action's parameters do not fit this version: {names}") from None
+
+
+def _number(order: Order) -> int:
+    remote = order.amends or ""
+    if not remote.isdecimal():
+        raise Refused("the case to amend has no ticket number")
+    return int(remote)

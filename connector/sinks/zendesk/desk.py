@@ -1,0 +1,253 @@
+"""zenpy on our session: the calls that the adapter needs, and errors named after the next step.
+
+zenpy would sleep through rate limits, drop an Idempotency-Key, put values unescaped into queries
+and print bodies at debug level. It gets our session (which answers for time-outs, 429 and lost
+replies), is used by one thread, and a fresh object is made for each write, since an object that
+was sent once serialises to nothing. https://github.com/facetoe/zenpy
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import quote
+
+import requests
+
+from connector.domain import Facts
+from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
+from connector.patience import patiently
+from connector.ports import Transport
+from connector.sinks.crm import vendor_words
+from connector.sinks.zendesk.answers import Answered, Conflict, KeyMismatch, answered, said
+from connector.sinks.zendesk.model import ZendeskSettings
+from connector.sinks.zendesk.records import Agent, Audit, Field, Ticket
+
+if TYPE_CHECKING:
+    from zenpy import Zenpy
+
+T = TypeVar("T")
+
+CURE = (
+    "check email, api_token and subdomain, and that token access is on in Zendesk's Admin Center "
+    "under Apps and integrations > APIs"
+)
+
+
+class Desk:
+    """One Zendesk account. The client is made, and imported, on first use."""
+
+    def __init__(self, settings: ZendeskSettings, session: requests.Session) -> None:
+        self._settings = settings
+        self._session = session
+        self._transport = cast("Transport", session)
+        self._client: Zenpy | None = None
+
+    # -- writes --------------------------------------------------------------------------------
+
+    def create(self, body: bytes, key: str, facts: Facts) -> int:
+        """POST exactly these bytes under this Idempotency-Key; the new ticket's id.
+
+        The same bytes and key make one ticket within two hours, and get its id again.
+        https://developer.zendesk.com/api-reference/ticketing/introduction/#idempotency
+
+        Raises:
+            KeyMismatch, LookFirst, Paused, Refused, TryLater.
+        """
+        from zenpy.lib.api_objects import Ticket as NewTicket
+
+        with self._transport.exactly(body, {"Idempotency-Key": key}):
+            return self._written(lambda c: c.tickets.create(NewTicket(subject="")), facts)
+
+    def update(self, number: int, body: bytes, facts: Facts) -> int:
+        """PUT exactly these bytes; raises as `create`, and Conflict."""
+        from zenpy.lib.api_objects import Ticket as OldTicket
+
+        with self._transport.exactly(body):
+            return self._written(lambda c: c.tickets.update(OldTicket(id=number)), facts, number)
+
+    def _written(
+        self, write: Callable[[Zenpy], Any], facts: Facts, number: int | None = None
+    ) -> int:
+        try:
+            answer = self._call(write, LookFirst)
+        except Answered as no:
+            refusal = no
+        else:
+            try:
+                return int(answer.ticket.id)
+            except (AttributeError, TypeError, ValueError):
+                raise LookFirst("Zendesk's answer names no ticket") from None
+        raise self._refused(refusal, facts, number)
+
+    # -- reads ---------------------------------------------------------------------------------
+
+    def with_external_id(self, key: str) -> list[int]:
+        """The tickets that carry this external id, oldest first.
+
+        The list is consistent; the search would lag by minutes. Archived tickets are not in it.
+        """
+        found = self._read(
+            lambda c: list(c.tickets(external_id=quote(key, safe=""), cursor_pagination=False))
+        )
+        return sorted(int(t.id) for t in found if t.external_id == key and t.status != "deleted")
+
+    def ticket(self, number: int) -> Ticket | None:
+        """The ticket as it is now; None where it was deleted."""
+        found = self._read_record(lambda c: c.tickets(id=number))
+        if found is None:
+            return None
+        return Ticket(
+            id=int(found.id),
+            status=str(found.status),
+            priority=found.priority,
+            type=found.type,
+            due_at=datetime.fromisoformat(found.due_at) if found.due_at else None,
+            group_id=found.group_id,
+            assignee_id=found.assignee_id,
+            tags=tuple(found.tags or ()),
+            updated_at=str(found.updated_at),
+        )
+
+    def internal_notes(self, number: int) -> list[str] | None:
+        """The HTML of every internal note; None where the ticket was deleted."""
+        found = self._read_record(lambda c: list(c.tickets.comments(ticket=number)))
+        return None if found is None else [str(n.html_body) for n in found if n.public is False]
+
+    def audits(self, number: int) -> list[Audit]:
+        found = self._read_record(lambda c: list(c.tickets.audits(ticket=number))) or []
+        return [Audit(a.author_id, str(getattr(a.via, "channel", "") or "")) for a in found]
+
+    def me(self) -> Agent:
+        """Whom the credentials belong to; the harmless read that tells whether they are good."""
+        try:
+            found = patiently(lambda: self._call(lambda c: c.users.me(), TryLater))
+        except Answered as no:
+            raise Paused(f"Zendesk refuses the credentials ({said(no)}); {CURE}") from None
+        # Without valid credentials Zendesk may answer 200 with an anonymous user.
+        if found.id is None or found.role == "end-user":
+            raise Paused(f"Zendesk takes these credentials for those of no agent; {CURE}")
+        return Agent(int(found.id), str(found.name), str(found.email))
+
+    def groups(self) -> dict[int, str]:
+        found = self._read(lambda c: list(c.groups()))
+        return {int(group.id): str(group.name) for group in found}
+
+    def groups_of(self, agent_id: int) -> set[int] | None:
+        """The groups that an agent belongs to; None where that may not be read."""
+        try:
+            found = patiently(
+                lambda: self._call(lambda c: list(c.users.groups(agent_id)), TryLater)
+            )
+        except Answered:
+            return None
+        return {int(group.id) for group in found}
+
+    def agents(self, wanted: str) -> list[Agent]:
+        """Active agents with exactly this e-mail address or full name."""
+        plain = wanted.replace('"', "").strip()
+        query = f"email:{plain}" if "@" in plain else f'"{plain}"'
+        found = self._read(lambda c: list(c.users.search(query=query)))
+        return [
+            Agent(int(user.id), str(user.name), str(user.email))
+            for user in found
+            if user.role in ("agent", "admin")
+            and user.active is not False
+            and not user.suspended
+            and plain.casefold() in (str(user.email).casefold(), str(user.name).casefold())
+        ]
+
+    def fields(self) -> list[Field]:
+        found = self._read(lambda c: list(c.ticket_fields()))
+        return [
+            Field(int(field.id), str(field.title), str(field.type), _options(field))
+            for field in found
+            if field.active is not False
+        ]
+
+    # -- how ------------------------------------------------------------------------------------
+
+    def _read(self, ask: Callable[[Zenpy], T]) -> T:
+        """Raises Paused where nothing may be read, Refused where it is only this."""
+        found = self._read_record(ask)
+        if found is None:
+            raise Refused("Zendesk has no such list")
+        return found
+
+    def _read_record(self, ask: Callable[[Zenpy], T]) -> T | None:
+        """The same for one record: None where it does not exist."""
+        try:
+            return patiently(lambda: self._call(ask, TryLater))
+        except Answered as no:
+            if no.status == 404 and no.code == "RecordNotFound":
+                return None
+            refusal = no
+        self.me()  # raises Paused where it is not about this record
+        raise Refused(f"Zendesk does not show it ({said(refusal)})")
+
+    def _call(self, ask: Callable[[Zenpy], T], garbled: type[ConnectorError]) -> T:
+        """`garbled` is what an answer means that cannot be understood."""
+        from zenpy.lib.exception import APIException, ZenpyException
+
+        if self._client is None:
+            self._client = _client(self._settings, self._session)
+        error: Exception
+        try:
+            return ask(self._client)
+        except (APIException, requests.HTTPError) as no:
+            error = answered(no.response) if no.response is not None else _garbled(garbled)
+        except (ZenpyException, AttributeError, KeyError, TypeError, ValueError):
+            error = _garbled(garbled)
+        raise error  # out here, so that it does not carry the client's own text
+
+    def _refused(self, no: Answered, facts: Facts, number: int | None) -> Exception:
+        match no.status:
+            case 400 if no.code == "IdempotentRequestError":
+                return KeyMismatch()
+            case 401 | 402:
+                return Paused(f"Zendesk refuses the credentials ({said(no)}); {CURE}")
+            case 409 if number is not None:
+                return Conflict()
+            case 408 | 409:
+                # For a new ticket: a request with the same key may still be running.
+                return LookFirst(f"Zendesk is not sure about this ticket ({said(no)})")
+            case 423 | 425:
+                return TryLater(f"Zendesk is busy with this ticket ({said(no)})")
+            case 404 if number is not None and no.code == "RecordNotFound":
+                return Refused("the ticket was deleted in Zendesk; nothing was written")
+            case 403 | 404:
+                self.me()  # raises Paused where it is not about this ticket
+        if 400 <= no.status < 500:
+            return Refused(f"Zendesk refused the ticket: {vendor_words(no.code, no.words, facts)}")
+        return LookFirst(f"Zendesk failed ({said(no)})")
+
+
+def _client(settings: ZendeskSettings, session: requests.Session) -> Zenpy:
+    from zenpy import Zenpy
+
+    logging.getLogger("zenpy").setLevel(logging.WARNING)  # its debug lines print whole bodies
+    token, oauth = settings.api_token, settings.oauth_token
+    return Zenpy(
+        subdomain=settings.subdomain,
+        email=settings.email,
+        token=token.get_secret_value() if token else None,
+        oauth_token=oauth.get_secret_value() if oauth else None,
+        session=session,
+        disable_cache=True,
+    )
+
+
+def _garbled(kind: type[ConnectorError]) -> ConnectorError:
+    return kind("Zendesk's answer could not be understood")
+
+
+def _options(field: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for option in getattr(field, "custom_field_options", None) or ():
+        plain = option if isinstance(option, dict) else vars(option)
+        value = str(plain.get("value"))
+        found[str(plain.get("name")).casefold()] = value
+        found[value.casefold()] = value
+    return found

@@ -1,0 +1,48 @@
+"""What is read from Zendesk, as far as it matters here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+GONE = ("solved", "closed", "deleted")  # states in which nobody would read a note
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A ticket as it is now. `updated_at` stays in Zendesk's own words: it is sent back."""
+
+    id: int
+    status: str
+    priority: str | None
+    type: str | None
+    due_at: datetime | None
+    group_id: int | None
+    assignee_id: int | None
+    tags: tuple[str, ...]
+    updated_at: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One change of a ticket; `channel` is `web` for what is done by hand, `api` for programs."""
+
+    author_id: int | None
+    channel: str
+
+
+@dataclass(frozen=True)
+class Agent:
+    id: int
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """A custom ticket field. `options` maps what agents see, and the value itself, to the value."""
+
+    id: int
+    title: str
+    type: str
+    options: dict[str, str]

@@ -1,0 +1,126 @@
+"""Named queries of the inbox and of what we remember of each source."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from connector.domain import Door
+from connector.store.tables import inbox, sources
+from connector.text import hashed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Stored(NamedTuple):
+    """How many records were new, and how many we already held byte by byte."""
+
+    new: int
+    repeated: int
+
+
+class Arrival(NamedTuple):
+    id: int
+    source: str
+    door: Door
+    body: bytes
+    received_at: datetime
+    act: bool
+
+
+def insert_ignoring(connection: Connection, table: Any) -> Any:
+    """`INSERT … ON CONFLICT` of the dialect in use."""
+    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    return make(table)
+
+
+def store_records(
+    connection: Connection,
+    source: str,
+    door: Door,
+    bodies: Iterable[bytes],
+    now: datetime,
+    act: bool = False,
+) -> Stored:
+    """Keep raw records; one that we hold already is only counted."""
+    new = repeated = 0
+    for body in bodies:
+        row = {
+            "source": source,
+            "door": door,
+            "fingerprint": hashed(body.hex()),
+            "body": body,
+            "received_at": now,
+            "act": act,
+        }
+        statement = insert_ignoring(connection, inbox).values(row)
+        statement = statement.on_conflict_do_nothing(index_elements=["source", "fingerprint"])
+        if connection.execute(statement).rowcount:
+            new += 1
+            continue
+        repeated += 1
+        held = (inbox.c.source == source) & (inbox.c.fingerprint == row["fingerprint"])
+        connection.execute(update(inbox).where(held).values(seen=inbox.c.seen + 1))
+    return Stored(new, repeated)
+
+
+def undecided(connection: Connection, limit: int) -> Sequence[Arrival]:
+    """The oldest new records, locked against other deciders."""
+    columns = (inbox.c.id, inbox.c.source, inbox.c.door, inbox.c.body, inbox.c.received_at)
+    statement = (
+        select(*columns, inbox.c.act)
+        .where(inbox.c.state == "new")
+        .order_by(inbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [Arrival(*row) for row in connection.execute(statement)]
+
+
+def settle_arrival(
+    connection: Connection, arrival: int, state: str, reason: str = "", response: str | None = None
+) -> None:
+    values = {"state": state, "reason": reason or None, "response_id": response}
+    connection.execute(update(inbox).where(inbox.c.id == arrival).values(**values))
+
+
+def reopen_arrivals(connection: Connection, state: str, source: str | None = None) -> int:
+    """Have held or quarantined records decided again, after their cause was mended."""
+    statement = update(inbox).where(inbox.c.state == state).values(state="new", reason=None)
+    if source is not None:
+        statement = statement.where(inbox.c.source == source)
+    return connection.execute(statement).rowcount
+
+
+def arrival_counts(connection: Connection) -> dict[str, int]:
+    """Records by state, plus `repeats`: how often a record came that we already held."""
+    rows = connection.execute(select(inbox.c.state, func.count()).group_by(inbox.c.state))
+    counts: dict[str, int] = dict(rows.tuples().all())
+    counts["repeats"] = connection.scalar(select(func.coalesce(func.sum(inbox.c.seen - 1), 0))) or 0
+    return counts
+
+
+def remember_source(connection: Connection, source: str, now: datetime) -> None:
+    """The moment a source is first seen is the moment from which its answers are news."""
+    statement = insert_ignoring(connection, sources).values(id=source, added_at=now)
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+
+
+def source_row(connection: Connection, source: str) -> Any:
+    return connection.execute(select(sources).where(sources.c.id == source)).one_or_none()
+
+
+def lease_source(connection: Connection, source: str, now: datetime, lease: timedelta) -> bool:
+    """Only one process reads a source at a time; a dead one's lease runs out."""
+    free = or_(sources.c.lease_until.is_(None), sources.c.lease_until <= now)
+    statement = update(sources).where(sources.c.id == source, free).values(lease_until=now + lease)
+    return connection.execute(statement).rowcount == 1
+
+
+def update_source(connection: Connection, source: str, **values: object) -> None:
+    connection.execute(update(sources).where(sources.c.id == source).values(**values))

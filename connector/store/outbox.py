@@ -1,0 +1,225 @@
+"""Named queries of the outbox: put, claim with lease and fencing token, record what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, case, func, insert, or_, select, update
+
+from connector.store.arrivals import insert_ignoring
+from connector.store.tables import accounts, actions, attempts, suppressions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+_OPEN = ("waiting", "sending")
+UNSENT = ("waiting", "held", "superseded", "withheld")
+
+
+def add_action(connection: Connection, row: dict[str, Any]) -> int:
+    number: int = connection.execute(
+        insert(actions).values(**row).returning(actions.c.id)
+    ).scalar_one()
+    return number
+
+
+def action_by_key(connection: Connection, key: str) -> Any:
+    statement = select(actions).where(actions.c.key == key).with_for_update()
+    return connection.execute(statement).one_or_none()
+
+
+def actions_of(connection: Connection, response: str) -> Sequence[Any]:
+    statement = select(actions).where(actions.c.response_id == response)
+    return connection.execute(statement.order_by(actions.c.id).with_for_update()).all()
+
+
+def change_action(connection: Connection, action: int, **values: object) -> None:
+    connection.execute(update(actions).where(actions.c.id == action).values(**values))
+
+
+def cases_since(connection: Connection, source: str, since: datetime) -> int:
+    """Cases that this source's answers asked for since then; what `surge` is measured against."""
+    statement = select(func.count()).where(
+        actions.c.source == source,
+        actions.c.opens_case,
+        actions.c.amends.is_(None),
+        actions.c.created_at >= since,
+    )
+    return connection.scalar(statement) or 0
+
+
+def claim(
+    connection: Connection, sink: str, limit: int, now: datetime, lease: timedelta
+) -> Sequence[Any]:
+    """Lease this sink's due actions. Each gets a new fencing token; a stale holder's writes miss.
+
+    An amendment waits until its case exists at the far side.
+    """
+    base = actions.alias("base")
+    free = or_(actions.c.lease_until.is_(None), actions.c.lease_until <= now)
+    paused = select(accounts.c.account).where(accounts.c.paused_until > now)
+    chosen = (
+        select(actions.c.id)
+        .outerjoin(base, base.c.id == actions.c.amends)
+        .where(
+            actions.c.sink == sink,
+            actions.c.state.in_(_OPEN),
+            actions.c.due_at <= now,
+            free,
+            actions.c.account.not_in(paused),
+            or_(actions.c.amends.is_(None), base.c.state == "done"),
+        )
+        .order_by(actions.c.due_at, actions.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=actions)
+    )
+    ids = connection.scalars(chosen).all()
+    if not ids:
+        return []
+    connection.execute(
+        update(actions)
+        .where(actions.c.id.in_(ids))
+        .values(lease_until=now + lease, fence=actions.c.fence + 1)
+    )
+    statement = select(actions, base.c.remote_id.label("base_remote_id")).outerjoin(
+        base, base.c.id == actions.c.amends
+    )
+    ordered = statement.where(actions.c.id.in_(ids)).order_by(actions.c.due_at, actions.c.id)
+    return connection.execute(ordered).all()
+
+
+def still_mine(connection: Connection, claimed: Sequence[Any]) -> set[int]:
+    """Which of these are unchanged since we claimed them; locked until the transaction ends."""
+    fences = {row.id: row.fence for row in claimed}
+    statement = select(actions.c.id, actions.c.fence, actions.c.state).where(
+        actions.c.id.in_(fences)
+    )
+    rows = connection.execute(statement.with_for_update()).all()
+    return {row.id for row in rows if row.fence == fences[row.id] and row.state in _OPEN}
+
+
+def next_due(connection: Connection, sink: str, now: datetime) -> datetime | None:
+    """When this sink has something to do next; an account's pause and running leases count."""
+    open_ones = (actions.c.sink == sink) & actions.c.state.in_(_OPEN)
+    rows = connection.execute(
+        select(actions.c.due_at, actions.c.lease_until, accounts.c.paused_until)
+        .outerjoin(accounts, accounts.c.account == actions.c.account)
+        .where(open_ones)
+        .order_by(actions.c.due_at)
+        .limit(50)
+    ).all()
+    times: list[datetime] = [max(t for t in (*row, now) if t is not None) for row in rows]
+    return min(times, default=None)
+
+
+def start_attempts(connection: Connection, rows: Collection[Any], step: str, now: datetime) -> None:
+    values = [
+        {"action_id": row.id, "number": row.attempts + 1, "step": step, "started_at": now}
+        for row in rows
+    ]
+    if values:
+        connection.execute(insert(attempts), values)
+
+
+def end_attempt(
+    connection: Connection, action: int, outcome: str, error: str | None, now: datetime
+) -> None:
+    latest = select(func.max(attempts.c.id)).where(attempts.c.action_id == action)
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.id == latest.scalar_subquery(), attempts.c.ended_at.is_(None))
+        .values(ended_at=now, outcome=outcome, error=error)
+    )
+
+
+def pause_account(connection: Connection, account: str, until: datetime, reason: str) -> None:
+    statement = insert_ignoring(connection, accounts).values(
+        account=account, paused_until=until, reason=reason
+    )
+    changes = {"paused_until": until, "reason": reason}
+    connection.execute(statement.on_conflict_do_update(index_elements=["account"], set_=changes))
+
+
+def resume_account(connection: Connection, account: str) -> bool:
+    """True where the account had been paused."""
+    statement = update(accounts).where(
+        accounts.c.account == account, accounts.c.paused_until.is_not(None)
+    )
+    return bool(connection.execute(statement.values(paused_until=None, reason=None)).rowcount)
+
+
+def suppress(connection: Connection, address_hash: str, reason: str, now: datetime) -> None:
+    statement = insert_ignoring(connection, suppressions).values(
+        address_hash=address_hash, reason=reason, at=now
+    )
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["address_hash"]))
+
+
+def is_suppressed(connection: Connection, address_hash: str) -> bool:
+    statement = select(suppressions.c.at).where(suppressions.c.address_hash == address_hash)
+    return connection.scalar(statement) is not None
+
+
+def action_counts(connection: Connection, **filters: str) -> dict[tuple[str, str], int]:
+    """(kind, state) -> how many; amendments are counted under `<kind>.amendment`."""
+    kind = actions.c.kind + case((actions.c.amends.is_not(None), ".amendment"), else_="")
+    statement = select(kind, actions.c.state, func.count()).group_by(kind, actions.c.state)
+    for name, value in filters.items():
+        statement = statement.where(actions.c[name] == value)
+    return {(row[0], row[1]): row[2] for row in connection.execute(statement).tuples()}
+
+
+def drop_amendments(connection: Connection, case: int, now: datetime) -> None:
+    """Notes for a case that will never exist are not waited for."""
+    connection.execute(
+        update(actions)
+        .where(actions.c.amends == case, actions.c.state == "waiting")
+        .values(state="superseded", error="its case was not opened", finished_at=now)
+    )
+
+
+def made_since(connection: Connection, after: int) -> dict[tuple[str, str], int]:
+    """(sink, kind) -> actions with a higher id that will be sent or are held."""
+    statement = select(actions.c.sink, actions.c.kind, func.count()).where(
+        actions.c.id > after, actions.c.state.in_(("waiting", "held"))
+    )
+    grouped = statement.group_by(actions.c.sink, actions.c.kind)
+    return {(row[0], row[1]): row[2] for row in connection.execute(grouped).tuples()}
+
+
+def release(connection: Connection, source: str | None, now: datetime) -> dict[str, int]:
+    """Let held actions go; returns how many per sink."""
+    held = actions.c.state == "held"
+    if source is not None:
+        held &= actions.c.source == source
+    grouped = select(actions.c.sink, func.count()).where(held).group_by(actions.c.sink)
+    counts = {row[0]: row[1] for row in connection.execute(grouped).tuples()}
+    connection.execute(update(actions).where(held).values(state="waiting", due_at=now))
+    return counts
+
+
+def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str, int]:
+    """Try parked actions again; returns how many per sink. What is in doubt is not resent.
+
+    A parked action was refused, so nothing exists at the far side: it is built anew.
+    """
+    chosen = actions.c.id.in_(ids) & (actions.c.state == "parked")
+    grouped = select(actions.c.sink, func.count()).where(chosen).group_by(actions.c.sink)
+    counts = {row[0]: row[1] for row in connection.execute(grouped).tuples()}
+    fresh = {"state": "waiting", "due_at": now, "request": None, "first_sent_at": None}
+    fresh |= {"attempts": 0, "error": None, "finished_at": None, "lease_until": None}
+    paused = select(actions.c.account).where(chosen)
+    connection.execute(
+        update(accounts).where(accounts.c.account.in_(paused)).values(paused_until=None)
+    )
+    connection.execute(update(actions).where(chosen).values(**fresh))
+    return counts
+
+
+def free_leases(connection: Connection) -> None:
+    """For the only engine of a store, at its start: whoever held these is dead."""
+    held = actions.c.lease_until.is_not(None)
+    connection.execute(
+        update(actions).where(held).values(lease_until=None, fence=actions.c.fence + 1)
+    )

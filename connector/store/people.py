@@ -1,0 +1,136 @@
+"""Named queries of customers and companies. Identity: e-mail, then phone, then external id."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from connector.domain import Respondent, Scalar
+from connector.store.arrivals import insert_ignoring
+from connector.store.tables import companies, customer_keys, customers
+from connector.text import clean_email, clean_phone, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def keys_of(person: Respondent) -> list[tuple[str, str]]:
+    """The keys under which this person is known, the strongest first; cleaned."""
+    found = (
+        ("email", clean_email(person.email)),
+        ("phone", clean_phone(person.phone)),
+        ("external_id", (person.external_id or "").strip() or None),
+    )
+    return [(kind, value) for kind, value in found if value is not None]
+
+
+def identify(connection: Connection, person: Respondent, now: datetime) -> str | None:
+    """The customer's id, made if new; None for an anonymous answer.
+
+    The strongest key that is known decides. A weaker key that belongs to somebody else is left
+    with them: two people are never merged by a shared phone or a recycled id.
+    """
+    keys = keys_of(person)
+    if not keys:
+        return None
+    owner = next((o for key in keys if (o := _owner(connection, key)) is not None), None)
+    if owner is not None and keys[0][0] == "email" and not _may_be(connection, owner, keys[0]):
+        owner = None  # known by a weaker key only, but with another e-mail: somebody else
+    if owner is None:
+        owner = _new_customer(connection, person, keys[0], now)
+    elif person.name:
+        unnamed = (customers.c.id == owner) & customers.c.name.is_(None)
+        connection.execute(update(customers).where(unnamed).values(name=person.name))
+    for key in keys:
+        _claim(connection, key, owner)
+    return owner
+
+
+def _new_customer(
+    connection: Connection, person: Respondent, strongest: tuple[str, str], now: datetime
+) -> str:
+    made = uuid.uuid4().hex
+    row: dict[str, Any] = {
+        "id": made,
+        "name": person.name,
+        "attributes": {},
+        "created_at": now,
+    }
+    connection.execute(insert(customers).values(**row))
+    if _claim(connection, strongest, made):
+        return made
+    # Another process made the same customer at the same moment: theirs counts.
+    connection.execute(delete(customers).where(customers.c.id == made))
+    other = _owner(connection, strongest)
+    return other if other is not None else made
+
+
+def _claim(connection: Connection, key: tuple[str, str], customer: str) -> bool:
+    row = {"kind": key[0], "value": key[1], "customer_id": customer}
+    statement = insert_ignoring(connection, customer_keys).values(row)
+    statement = statement.on_conflict_do_nothing(index_elements=["kind", "value"])
+    return bool(connection.execute(statement).rowcount)
+
+
+def _owner(connection: Connection, key: tuple[str, str]) -> str | None:
+    kind, value = key
+    found = (customer_keys.c.kind == kind) & (customer_keys.c.value == value)
+    return connection.scalar(select(customer_keys.c.customer_id).where(found))
+
+
+def _may_be(connection: Connection, customer: str, email: tuple[str, str]) -> bool:
+    mine = (customer_keys.c.customer_id == customer) & (customer_keys.c.kind == "email")
+    known = connection.scalars(select(customer_keys.c.value).where(mine)).all()
+    return not known or email[1] in known
+
+
+def lock(connection: Connection, customer: str) -> None:
+    """Decisions about one customer happen one after the other."""
+    connection.execute(
+        select(customers.c.id).where(customers.c.id == customer).with_for_update()
+    ).all()
+
+
+def attributes(
+    connection: Connection, customer: str | None
+) -> tuple[dict[str, Scalar], dict[str, Scalar]]:
+    """What rules see as `customer` and `company`: stored attributes plus the known keys."""
+    if customer is None:
+        return {}, {}
+    row = connection.execute(select(customers).where(customers.c.id == customer)).one()
+    mine: dict[str, Scalar] = dict(row.attributes)
+    if row.name:
+        mine["name"] = row.name
+    known = select(customer_keys.c.kind, customer_keys.c.value).where(
+        customer_keys.c.customer_id == customer
+    )
+    for kind, value in connection.execute(known.order_by(customer_keys.c.value)).tuples():
+        mine.setdefault(kind, value)
+    if row.company_id is None:
+        return mine, {}
+    company = connection.execute(select(companies).where(companies.c.id == row.company_id)).one()
+    mine["company"] = company.name
+    return mine, {**company.attributes, "name": company.name}
+
+
+def put_attributes(
+    connection: Connection, customer: str, values: Mapping[str, Scalar], company: str | None
+) -> None:
+    """Set attributes; those not named stay, an empty value removes one."""
+    row = connection.execute(select(customers).where(customers.c.id == customer)).one()
+    merged = {**row.attributes, **values}
+    changes: dict[str, Any] = {"attributes": {k: v for k, v in merged.items() if v is not None}}
+    if company:
+        changes["company_id"] = _company(connection, company)
+    connection.execute(update(customers).where(customers.c.id == customer).values(**changes))
+
+
+def _company(connection: Connection, name: str) -> str:
+    identity = " ".join(fold(name).split())[:200]
+    row = {"id": identity, "name": name.strip(), "attributes": {}}
+    statement = insert_ignoring(connection, companies).values(row)
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+    return identity

@@ -1,0 +1,93 @@
+"""Small pure helpers for text, time and numbers that several rooms need."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import timedelta
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+
+
+def parse_duration(value: object) -> object:
+    """`"4h"`, `"90m"`, `"7d"`, `"1h 30m"`, `0` -> timedelta; anything else is returned unchanged.
+
+    Raises:
+        ValueError: for text that is not a duration.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if value == 0 and not isinstance(value, bool):
+        return timedelta(0)
+    if not isinstance(value, str):
+        raise ValueError("write a duration such as 90s, 30m, 4h or 7d")
+    parts = value.strip().lower()
+    if parts == "0":
+        return timedelta(0)
+    found = _DURATION.findall(parts)
+    if not found or _DURATION.sub("", parts).strip():
+        raise ValueError("write a duration such as 90s, 30m, 4h or 7d")
+    return sum((timedelta(**{_UNITS[unit]: int(n)}) for n, unit in found), timedelta(0))
+
+
+def describe_duration(span: timedelta) -> str:
+    """`timedelta(hours=4)` -> `"4 h"`; the largest unit that fits whole."""
+    seconds = int(span.total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, so that `Devolución` is found by `devolucion`."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """`did you mean 'detractor'?`, or an empty text where nothing is near."""
+    near = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
+def clean_email(address: str | None) -> str | None:
+    """Trimmed, lower case; None where it is no address. Plus-addresses and dots stay apart."""
+    if not address:
+        return None
+    trimmed = address.strip().casefold()
+    local, at, domain = trimmed.rpartition("@")
+    if not (at and local and domain) or any(c.isspace() or ord(c) < 32 for c in trimmed):
+        return None
+    return trimmed
+
+
+def clean_phone(number: str | None) -> str | None:
+    """Digits with a leading `+` where there was one or a `00`; None where it is no number."""
+    if not number:
+        return None
+    digits = re.sub(r"\D", "", number)
+    international = number.strip().startswith(("+", "00"))
+    if number.strip().startswith("00"):
+        digits = digits[2:]
+    return (("+" if international else "") + digits) if len(digits) >= 6 else None
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Fit for a header, a subject, a log or a table cell: no control characters, cut with `…`."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+
+
+def storable(text: str) -> str:
+    """Without NUL (PostgreSQL refuses it) and lone surrogates (UTF-8 refuses them)."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def hashed(*parts: str) -> str:
+    """A hex digest under which a thing can be recognised but not read."""
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What the world reaches over HTTP: the receiver of webhooks and the unsubscribe page."""

@@ -1,0 +1,138 @@
+"""The receiver: a webhook is verified, made durable, and answered 202; then a bell is rung.
+
+Starlette on uvicorn; the work runs in threads, whose commits the store groups.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from connector.intake import receive
+from connector.sinks import unsubscribe
+from connector.store import outbox
+from connector.store.database import StoreDown, ping
+from connector.text import hashed
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from connector.workspace import Workspace
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Unsubscribe</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<body style="font-family: system-ui; max-width: 32rem; margin: 4rem auto; padding: 0 1rem">
+<h1>{title}</h1><p>{text}</p>{form}</body></html>"""
+_FORM = """<form method="post">
+<button style="font-size: 1rem; padding: .5rem 1rem">Unsubscribe</button></form>"""
+_SAFE = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def application(workspace: Workspace, arrived: Callable[[], None]) -> Starlette:
+    """The ASGI application. `arrived` is called after a webhook became durable."""
+    receiver = _Receiver(workspace, arrived)
+    return Starlette(
+        routes=[
+            Route("/hooks/{source}", receiver.webhook, methods=["POST"]),
+            Route("/u/{token}", receiver.unsubscribe_page, methods=["GET"]),
+            Route("/u/{token}", receiver.unsubscribe, methods=["POST"]),
+            Route("/healthz", receiver.alive, methods=["GET"]),
+            Route("/readyz", receiver.ready, methods=["GET"]),
+        ]
+    )
+
+
+class _Receiver:
+    def __init__(self, workspace: Workspace, arrived: Callable[[], None]) -> None:
+        self.workspace = workspace
+        self.arrived = arrived
+        self.most = workspace.settings.receiver.max_body_kb * 1024
+
+    async def webhook(self, request: Request) -> Response:
+        source = request.path_params["source"]
+        if source not in self.workspace.settings.sources:
+            return PlainTextResponse("unknown source\n", 404)
+        body = await self._body(request)
+        if body is None:
+            return PlainTextResponse(f"larger than {self.most // 1024} kB\n", 413)
+        headers = dict(request.headers)
+        now = datetime.now(UTC)
+        status = await run_in_threadpool(receive, self.workspace, source, headers, body, now)
+        if status == 202:
+            self.arrived()
+        words = {202: "stored", 401: "the signature does not match", 503: "try again later"}
+        return PlainTextResponse(words.get(status, "") + "\n", status)
+
+    async def _body(self, request: Request) -> bytes | None:
+        """The raw bytes, or None as soon as they are too many."""
+        announced = request.headers.get("content-length", "0")
+        if announced.isdigit() and int(announced) > self.most:
+            return None
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self.most:
+                return None
+            parts.append(part)
+        return b"".join(parts)
+
+    async def unsubscribe_page(self, request: Request) -> Response:
+        """A page with a button: a GET must not unsubscribe (mail scanners follow links)."""
+        if self._address(request) is None:
+            return _page("This link is not valid", "Please use the link from the e-mail.", "", 404)
+        return _page("Unsubscribe", "You will get no more mails of this kind from us.", _FORM)
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """By the button, or one-click by a mail program (RFC 8058): no cookie, no redirect."""
+        address = self._address(request)
+        if address is None:
+            return _page("This link is not valid", "Please use the link from the e-mail.", "", 404)
+        now = datetime.now(UTC)
+        digest = hashed("address", address)
+        try:
+            await run_in_threadpool(
+                self.workspace.store.write,
+                lambda c: outbox.suppress(c, digest, "unsubscribed", now),
+            )
+        except StoreDown:
+            return _page("Not now", "Please try again in a few minutes.", "", 503)
+        return _page("Done", "You will get no more mails of this kind from us.", "")
+
+    def _address(self, request: Request) -> str | None:
+        """Whose link this is; any mail sink may have signed it."""
+        token = request.path_params["token"]
+        for sink in self.workspace.settings.sinks.values():
+            secret = getattr(sink, "unsubscribe_secret", None)
+            if secret is None:
+                continue
+            address = unsubscribe.address_for(token, secret.get_secret_value())
+            if address is not None:
+                return address
+        return None
+
+    async def alive(self, _request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(self, _request: Request) -> Response:
+        try:
+            await run_in_threadpool(ping, self.workspace.store)
+        except StoreDown as error:
+            return JSONResponse({"ready": False, "database": str(error)}, 503)
+        return JSONResponse({"ready": True})
+
+
+def _page(title: str, text: str, form: str, status: int = 200) -> Response:
+    body = _PAGE.format(title=html.escape(title), text=html.escape(text), form=form)
+    return HTMLResponse(body, status, headers=_SAFE)

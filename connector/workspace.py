@@ -1,0 +1,103 @@
+"""One installation, put together: settings, store, adapters and the active ruleset."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from connector import catalog, http
+from connector.errors import Invalid
+from connector.rules.load import load, read_directory
+from connector.rules.model import Ruleset, RulesetText, Vocabulary
+from connector.store import Store, answers, arrivals, schema
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from connector.config import Settings
+    from connector.domain import Problem
+    from connector.ports import Sink, Source
+
+
+class Workspace:
+    """What every stage is handed. Adapters are built when they are first asked for."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self._rulesets: dict[str, Ruleset] = {}
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """All configured sources by id, for verifying, reading and polling."""
+        return {id: self.new_source(id) for id in self.settings.sources}
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return self.settings.vocabulary()
+
+    @cached_property
+    def accounts(self) -> dict[str, str]:
+        """Sink id -> what its vendor limits."""
+        return {id: self.new_sink(id).account for id in self.settings.sinks}
+
+    def new_source(self, id: str) -> Source:
+        """A source adapter of its own for one thread."""
+        chosen: Any = self.settings.sources[id]
+        return catalog.source_type(chosen.type)(chosen, http.Session(chosen.base_url))
+
+    def new_sink(self, id: str) -> Sink:
+        """A sink adapter of its own for one thread (the vendors' clients are not thread-safe)."""
+        chosen: Any = self.settings.sinks[id]
+        return catalog.sink_type(chosen.type)(chosen, http.Session(chosen.base_url))
+
+    def read_rules(self) -> tuple[RulesetText, Ruleset | None, tuple[Problem, ...]]:
+        """The rules as they stand in the files: their text, the ruleset, and every problem."""
+        text = read_directory(self.settings.rules, self.settings.templates)
+        loaded = load(text, self.vocabulary)
+        return text, loaded.ruleset, loaded.problems
+
+    def ruleset(self, connection: Connection) -> Ruleset | None:
+        """The active ruleset of the store, which every process follows; None before the first."""
+        identity = answers.active_ruleset(connection)
+        if identity is None:
+            return None
+        if identity not in self._rulesets:
+            files = answers.ruleset_files(connection, identity)
+            loaded = load(RulesetText(files=files or {}), self.vocabulary)
+            if loaded.ruleset is None:
+                raise Invalid(loaded.problems)
+            self._rulesets = {identity: loaded.ruleset}
+        return self._rulesets[identity]
+
+
+def open_workspace(settings: Settings, now: datetime) -> Workspace:
+    """Open the store at its newest schema and make the rules of the files the active ones.
+
+    Raises:
+        Invalid: when the rules have errors.
+        StoreDown: when the database cannot be reached.
+    """
+    workspace = Workspace(settings, Store(settings.store))
+    try:
+        schema.upgrade(workspace.store)
+        _activate(workspace, now)
+    except BaseException:
+        workspace.store.close()
+        raise
+    return workspace
+
+
+def _activate(workspace: Workspace, now: datetime) -> None:
+    text, ruleset, problems = workspace.read_rules()
+    if ruleset is None:
+        raise Invalid(problems)
+
+    def work(connection: Connection) -> None:
+        answers.keep_ruleset(connection, text.hash, dict(text.files), now)
+        answers.activate_ruleset(connection, text.hash)
+        for id in workspace.settings.sources:
+            arrivals.remember_source(connection, id, now)
+
+    workspace.store.write(work)

@@ -1,0 +1,152 @@
+"""An installation on each database, with rules of its own and no vendor in reach."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector import config, deciding, intake
+from connector.deciding import Decided
+from connector.store import browsing
+from connector.workspace import Workspace, open_workspace
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
+
+CONNECTOR = """
+store: {store}
+surveys:
+  nps: {{language: en}}
+  partners: {{low: 1, high: 10, promoter_from: 8, passive_from: 5}}
+  rating: {{low: 1, high: 5, promoter_from: null, passive_from: null}}
+customer_attributes: {{arr: number}}
+sources:
+  app:
+    type: webhook
+    surveys: {{nps: nps, partners: partners, rating: rating}}
+    surge: {surge}
+    paths:
+      id: id
+      score: score
+      comment: comment
+      answered_at: at
+      revised_at: revised
+      survey: survey
+      email: email
+      name: name
+    signature: {{scheme: standard, secrets: ["${{SECRET}}"]}}
+  file:
+    type: csv
+    survey: nps
+    zone: UTC
+    columns: {{score: Score, comment: Comment, email: Email, answered_at: Date}}
+sinks:
+  desk: {{type: zendesk, subdomain: acme, email: a@example.com, api_token: "${{TOKEN}}"}}
+  hub: {{type: hubspot, token: "${{TOKEN}}"}}
+  mail:
+    type: email
+    host: localhost
+    from_address: care@example.com
+    unsubscribe_url: https://nps.example.com/u
+    unsubscribe_secret: ${{TOKEN}}
+    message_id_domain: example.com
+  chat: {{type: slack, token: "${{TOKEN}}"}}
+"""
+
+RULES = """
+rules:
+  - id: refund
+    when: {segment: detractor, comment: {mentions: refund}}
+    then:
+      - zendesk.ticket: {priority: urgent, next_step: Call now., respond_within: 4h}
+      - slack.message: {channel: "#retention", text: "Refund: {{ customer.name | default('someone') }}"}
+  - id: detractor
+    when: {segment: detractor}
+    then:
+      - zendesk.ticket: {priority: high, next_step: Call., respond_within: 24h}
+  - id: promoter
+    when: {segment: promoter}
+    then:
+      - hubspot.task: {next_step: Ask for a referral.}
+  - id: thanks
+    when: {segment: {in: [promoter, passive]}}
+    then:
+      - email.thank_you: {template: thank_you}
+default:
+  then: [{log: {}}]
+"""
+
+
+@dataclass
+class World:
+    """The installation under test, and short ways to send it answers and look at its outbox."""
+
+    workspace: Workspace
+    now: datetime
+
+    def signed(self, body: bytes, at: datetime | None = None) -> dict[str, str]:
+        stamp = str(int((at or self.now).timestamp()))
+        key = base64.b64decode(SECRET.removeprefix("whsec_"))
+        told = b"m1." + stamp.encode() + b"." + body
+        digest = base64.b64encode(hmac.new(key, told, hashlib.sha256).digest()).decode()
+        headers = {"webhook-id": "m1", "webhook-timestamp": stamp}
+        return {**headers, "webhook-signature": f"v1,{digest}"}
+
+    def post(self, **answer: Any) -> int:
+        """A signed webhook; without `at` it was answered a minute ago."""
+        said = {"survey": "nps", "at": (self.now - timedelta(minutes=1)).isoformat(), **answer}
+        body = json.dumps(said).encode()
+        return intake.receive(self.workspace, "app", self.signed(body), body, self.now)
+
+    def decide(self) -> Decided:
+        return deciding.decide_batch(self.workspace, self.now)
+
+    def answer(self, **answer: Any) -> Decided:
+        assert self.post(**answer) == 202
+        return self.decide()
+
+    def actions(self, **filters: Any) -> list[Any]:
+        with self.workspace.store.read() as connection:
+            return list(browsing.list_actions(connection, limit=None, **filters))
+
+    def made(self) -> list[tuple[str, str]]:
+        """(kind, state) of every action, in the order they were decided."""
+        return [(action.kind, action.state) for action in self.actions()]
+
+    def responses(self) -> list[Any]:
+        with self.workspace.store.read() as connection:
+            return list(browsing.list_responses(connection, limit=10_000))
+
+
+@pytest.fixture
+def make_world(
+    store_url: str, tmp_path: Path, now: datetime
+) -> Iterator[Callable[..., World]]:
+    opened: list[Workspace] = []
+
+    def make(rules: str = RULES, surge: int = 200, added_before: timedelta = timedelta(hours=1)):
+        (tmp_path / "templates/thank_you").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "templates/thank_you/en.txt").write_text("Subject: Thank you\n\nThank you.\n")
+        (tmp_path / "rules.yaml").write_text(rules)
+        file = tmp_path / "connector.yaml"
+        file.write_text(CONNECTOR.format(store=store_url, surge=surge))
+        settings = config.load(file, {"SECRET": SECRET, "TOKEN": "t0ken"})
+        workspace = open_workspace(settings, now - added_before)
+        opened.append(workspace)
+        return World(workspace, now)
+
+    yield make
+    for workspace in opened:
+        workspace.store.close()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()
