@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -174,7 +175,8 @@ def _give_up(
 ) -> Understood:
     """A mistake of ours: keep the record, say so, go on with the next."""
     kind = type(error).__name__
-    log.error("record %s could not be decided: %s", arrival.id, kind)
+    where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold an answer
+    log.error("record %s could not be decided: %s\n%s", arrival.id, kind, where)
     reason = f"internal error ({kind}); please report it, then: connector responses replay"
     arrivals.settle_arrival(connection, arrival.id, "quarantined", reason)
     message = f"a record of '{arrival.source}' could not be decided: {kind}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -233,8 +234,9 @@ def _each(rows: Sequence[Any], call: Callable[[], Sequence[T]]) -> Sequence[T | 
     except ConnectorError as error:
         return [error] * len(rows)
     except Exception as error:
-        log.exception("the sink of %s failed", rows[0].kind)
         kind = type(error).__name__
+        where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold an answer
+        log.error("the sink of %s failed: %s\n%s", rows[0].kind, kind, where)
         return [ConnectorError(f"internal error ({kind}); please report it")] * len(rows)
     if len(results) != len(rows):
         return [ConnectorError("the sink lost count of its batch")] * len(rows)

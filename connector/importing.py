@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from connector.deciding import decide_in
 from connector.domain import Note
 from connector.errors import Refused, Unreadable
-from connector.ports import FileRow, Importable
+from connector.intake import off_scale
+from connector.ports import FileRow, Importable, SourceSettings
 from connector.store import arrivals, outbox
 from connector.store.tables import actions
 
@@ -50,17 +51,24 @@ def read_rows(workspace: Workspace, source: str, data: bytes) -> list[FileRow]:
     adapter = workspace.sources[source]
     if not isinstance(adapter, Importable):
         raise Refused(f"source '{source}' takes no files; import into a source of type csv")
-    return [_tried(adapter, row) for row in adapter.rows(data)]
+    return [_tried(workspace, source, row) for row in adapter.rows(data)]
 
 
-def _tried(adapter: Any, row: FileRow) -> FileRow:
+def _tried(workspace: Workspace, source: str, row: FileRow) -> FileRow:
     if row.record is None:
         return row
     try:
-        adapter.parse(Note(door="file", body=row.record))
+        content = workspace.sources[source].parse(Note(door="file", body=row.record))
     except Unreadable as error:
         return FileRow(line=row.line, problem=str(error))
-    return row
+    if content is None:
+        return row
+    settings: SourceSettings = workspace.settings.sources[source]
+    survey = settings.survey_for(content.survey_ref)
+    if survey is None:
+        return FileRow(line=row.line, problem=f"survey '{content.survey_ref}' is unknown")
+    wrong = off_scale(workspace.settings.surveys[survey], content.score)
+    return FileRow(line=row.line, problem=wrong) if wrong else row
 
 
 def import_rows(

@@ -142,14 +142,21 @@ def understand(
         )
         return Understood("held", reason)
     survey = workspace.settings.surveys[name]
-    if content.score is not None and not survey.low <= content.score <= survey.high:
-        scale = f"{survey.low}..{survey.high}"
-        return Understood("quarantined", f"score {content.score} is outside {scale} of '{name}'")
+    wrong = off_scale(survey, content.score)
+    if wrong:
+        return Understood("quarantined", wrong)
     if forgetting.is_forgotten(
         connection, arrival.source, content.record, content.respondent, content.answered_at
     ):
         return Understood("erased")
     return _keep(connection, arrival, content, survey, now)
+
+
+def off_scale(survey: Survey, score: int | None) -> str:
+    """What is wrong with this score on this survey's scale; empty where nothing is."""
+    if score is None or survey.low <= score <= survey.high:
+        return ""
+    return f"score {score} is outside {survey.low}..{survey.high} of survey '{survey.id}'"
 
 
 def _keep(

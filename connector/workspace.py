@@ -68,8 +68,12 @@ class Workspace:
             loaded = load(RulesetText(files=files or {}), self.vocabulary)
             if loaded.ruleset is None:
                 raise Invalid(loaded.problems)
-            self._rulesets = {identity: loaded.ruleset}
+            self.know(loaded.ruleset)
         return self._rulesets[identity]
+
+    def know(self, ruleset: Ruleset) -> None:
+        """Keep a loaded ruleset; only the newest is worth its memory."""
+        self._rulesets = {ruleset.hash: ruleset}
 
 
 def open_workspace(settings: Settings, now: datetime) -> Workspace:
@@ -101,3 +105,4 @@ def _activate(workspace: Workspace, now: datetime) -> None:
             arrivals.remember_source(connection, id, now)
 
     workspace.store.write(work)
+    workspace.know(ruleset)

@@ -36,7 +36,8 @@ from connector.text import one_line
 
 _NULL = {"", "~", "null", "Null", "NULL"}
 _FLAGS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_WHOLE = re.compile(r"[-+]?[0-9]{1,30}")
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_MOST_DIGITS = 30  # longer ones are account numbers: text
 _OCTAL = re.compile(r"0o[0-7]{1,30}")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,30}")
 _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -282,7 +283,7 @@ def _plain(text: str) -> Scalar:
     if text in _FLAGS:
         return _FLAGS[text]
     if _WHOLE.fullmatch(text):
-        return int(text)
+        return int(text) if len(text) <= _MOST_DIGITS else text
     if _OCTAL.fullmatch(text):
         return int(text[2:], 8)
     if _HEXADECIMAL.fullmatch(text):

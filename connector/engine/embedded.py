@@ -72,6 +72,11 @@ class Embedded:
         """New records are in the inbox."""
         self._deciding.ring()
 
+    def wake(self) -> None:
+        """Poll every source and do the chores now, not at their next time."""
+        for bell in (*self._polling.values(), self._chores):
+            bell.ring()
+
     def stop(self) -> None:
         """Finish the calls in flight, then return; whatever is not done stays in the store."""
         self._stopping.set()

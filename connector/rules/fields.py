@@ -92,13 +92,14 @@ def field_rule(name: str, vocabulary: Vocabulary) -> FieldRule | None:
 
 def nearest_field(name: str, vocabulary: Vocabulary) -> str:
     """A hint for an unknown field: what was meant, or what there is."""
-    group = name.partition(".")[0]
-    known = [f"{group}.{each}" for each in sorted(attributes(vocabulary))]
-    every = [*_PLAIN, *(f"{g}.{each}" for g in ("customer", "company") for each in ATTRIBUTES)]
+    group, _, attribute = name.partition(".")
+    known = sorted(attributes(vocabulary))
     if group in ("customer", "company"):
-        plain = f"allowed: {', '.join(known)}; more are declared under customer_attributes"
-        return did_you_mean(name, known) or plain
-    if name in attributes(vocabulary):
+        near = did_you_mean(attribute, known).replace("'", f"'{group}.", 1)
+        listed = ", ".join(f"{group}.{each}" for each in known)
+        return near or f"allowed: {listed}; more are declared under customer_attributes"
+    if name in known:
         return f"did you mean 'customer.{name}'?"
+    every = [*_PLAIN, *(f"{g}.{each}" for g in ("customer", "company") for each in known)]
     allowed = ", ".join([*_PLAIN, "customer.NAME", "company.NAME", "properties.NAME"])
     return did_you_mean(name, every) or f"allowed: {allowed}"

@@ -11,7 +11,7 @@ from connector.text import fold
 
 SEARCHED = 2_000  # characters of a text that `matches` looks at
 LONGEST = 200  # characters of a pattern
-_MOST_PATHS = 5_000  # ways through a pattern from one start: SEARCHED x this is well under a second
+_MOST_PATHS = 25_000  # ways through a pattern from one start; a hostile text then costs a second
 
 # The grammar of `re` itself, so that what is judged is what will run. It has no public name:
 # https://github.com/python/cpython/blob/3.11/Lib/re/_parser.py

@@ -58,11 +58,12 @@ class Renderer:
                 problems.append(f"{name} could not be filled in: {reason}")
                 return value if action.to_customer else self._instead(action, name)
         filled: dict[Any, Any] = dict(value) if isinstance(value, dict) else dict(enumerate(value))
-        for key, part in template.items():
+        for key, inner in template.items():
             try:
-                filled[key] = part.render(self._context)
+                filled[key] = inner.render(self._context)
             except CannotRender as reason:
-                problems.append(f"{name}: {key} could not be filled in: {reason}")
+                part = f"item {key + 1}" if isinstance(key, int) else key
+                problems.append(f"{name}: {part} could not be filled in: {reason}")
                 if not action.to_customer:
                     del filled[key]
         return filled if isinstance(value, dict) else list(filled.values())

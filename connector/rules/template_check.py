@@ -10,7 +10,7 @@ from jinja2 import nodes
 
 from connector.rules.fields import field_rule, nearest_field
 from connector.rules.model import Vocabulary
-from connector.rules.templates import FILTERS, SANDBOX, TextTemplate
+from connector.rules.templates import FILTERS, SANDBOX, TESTS, TextTemplate
 from connector.text import did_you_mean, one_line
 
 _MORE_VARIABLES = (
@@ -100,6 +100,9 @@ class _Check:
             self.condition(node, sure)
         elif isinstance(node, nodes.For):
             self.repeat(node, sure)
+        elif isinstance(node, nodes.Test) and node.name not in TESTS:
+            allowed = f"allowed: {', '.join(TESTS)}"
+            self.remark(node, f"template: unknown test '{one_line(node.name, 40)}'", allowed)
         elif isinstance(node, _HARMLESS):
             for child in node.iter_child_nodes():
                 self.visit(child, sure)
@@ -173,7 +176,7 @@ class _Check:
         if isinstance(node, nodes.And | nodes.Or):
             self.test(node.left, sure)
             self.test(node.right, sure)
-        elif isinstance(node, nodes.Not | nodes.Test):
+        elif isinstance(node, nodes.Not) or (isinstance(node, nodes.Test) and node.name in TESTS):
             self.test(node.node, sure)
         elif isinstance(node, nodes.Compare) and all(o.op in ("eq", "ne") for o in node.ops):
             for each in (node.expr, *(operand.expr for operand in node.ops)):

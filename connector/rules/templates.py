@@ -58,8 +58,16 @@ def date(value: Any, form: str = "%Y-%m-%d") -> str:
     return value.strftime(form)
 
 
-_KEPT_FILTERS = ("lower", "upper", "title", "trim", "truncate", "round", "join")
-FILTERS = ("default", "date", *_KEPT_FILTERS)
+def truncate(value: Any, length: int = 80) -> str:
+    """At most `length` characters, the last one `…` where something was cut."""
+    text = str(value)
+    return text if len(text) <= length else text[: max(length - 1, 0)] + "…"
+
+
+_OWN_FILTERS = {"default": default, "date": date, "truncate": truncate}
+_KEPT_FILTERS = ("lower", "upper", "title", "trim", "round", "join")
+FILTERS = (*_OWN_FILTERS, *_KEPT_FILTERS)
+TESTS = ("defined",)
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -74,9 +82,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        kept = {name: self.filters[name] for name in _KEPT_FILTERS}
-        self.filters = {**kept, "default": default, "date": date}
-        self.tests = {"defined": lambda value: not isinstance(value, _Missing)}
+        self.filters = {name: self.filters[name] for name in _KEPT_FILTERS} | _OWN_FILTERS
+        self.tests = {name: self.tests[name] for name in TESTS}
         self.globals = {}
 
     def getattr(self, obj: Any, attribute: str) -> Any:

@@ -73,7 +73,7 @@ class Refusal(Exception):
 
 
 class MalformedBody(Refusal):
-    """The body is not JSON. Answered with `Vendor.malformed`, each vendor's own words."""
+    """The body is not the JSON that is needed. Answered in the vendor's words: `malformed`."""
 
     def __init__(self) -> None:
         super().__init__(400, {"error": "The body is not valid JSON."})
@@ -104,6 +104,13 @@ class Call:
             return json.loads(self.body)
         except ValueError:
             raise MalformedBody from None
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object; raises `MalformedBody`."""
+        body = self.json()
+        if not isinstance(body, dict):
+            raise MalformedBody
+        return body
 
     def form(self) -> dict[str, str]:
         """The body as application/x-www-form-urlencoded; the last value of a name wins."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cache
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 SECRETS: dict[str, str] = {
     "ZENDESK_EMAIL": "agent@example.com",
     "ZENDESK_API_TOKEN": "zd-sandbox-token",
+    "ZENDESK_WEBHOOK_SECRET": "zd-sandbox-webhook-secret",
     "SALESFORCE_CONSUMER_KEY": "sf-sandbox-consumer-key",
     "SALESFORCE_CONSUMER_SECRET": "sf-sandbox-consumer-secret",
     "HUBSPOT_TOKEN": "pat-sandbox",
@@ -41,11 +43,14 @@ def rsa_key(owner: str) -> tuple[str, str]:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         ).decode()
-    key = serialization.load_pem_private_key(_keys[owner].encode(), password=None)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return _keys[owner], public.decode()
+    return _keys[owner], _public_key(_keys[owner])
+
+
+@cache
+def _public_key(private: str) -> str:
+    key = serialization.load_pem_private_key(private.encode(), password=None)
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
 
 
 def known_keys() -> dict[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from email import message_from_bytes, policy
 from typing import Any
@@ -19,8 +20,12 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from connector.sandbox.core import Call, Clock, Fault, Reply, Route, Vendor
+from connector.sandbox.credentials import SECRETS
 
 Row = dict[str, Any]
+
+# At each login it warns of a deprecation in its own code.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 KIND_HEADER = "X-NPS-Kind"
 OTHER = "email.other"
@@ -188,5 +193,5 @@ class _Connection(SMTP):
 
 
 def _seeds() -> Row:
-    settings = {"user": "mailer@example.com", "password": "smtp-sandbox-password"}
+    settings = {"user": SECRETS["SMTP_USER"], "password": SECRETS["SMTP_PASSWORD"]}
     return {"settings": settings, "messages": []}

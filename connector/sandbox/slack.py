@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from connector.sandbox.core import Call, Clock, Refusal, Reply, Route, Vendor
+from connector.sandbox.credentials import SECRETS
 
 Row = dict[str, Any]
 
@@ -136,7 +137,7 @@ class Slack(Vendor):
 def _seeds() -> Row:
     names = ("cx-alerts", "retention", "nps", "wins")
     return {
-        "settings": {"token": "xoxb-sandbox", "limit_channels": False},
+        "settings": {"token": SECRETS["SLACK_BOT_TOKEN"], "limit_channels": False},
         "channels": [
             {"id": f"C{i:08}", "name": name, "is_archived": False, "is_member": True}
             for i, name in enumerate(names, start=1)

@@ -16,7 +16,7 @@ from requests import Response
 from connector.domain import Facts, Order, Receipt
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
 from connector.ports import Params
-from connector.sinks.summary import headline
+from connector.sinks.summary import headline, score_words
 from connector.text import clean_email, one_line, storable
 
 Outcome = Receipt | ConnectorError
@@ -203,11 +203,11 @@ def cut(text: str, limit: int) -> str:
     return text.encode("utf-16-le")[: 2 * (limit - 1)].decode("utf-16-le", "ignore") + "…"
 
 
-def subject_line(text: str) -> str:
-    """One inert line. A leading apostrophe keeps a spreadsheet from running what starts with `=`:
+def subject_line(text: str, order: Order) -> str:
+    """One inert line, never empty. A leading apostrophe keeps a spreadsheet from running what starts with `=`:
     task lists are exported as CSV. https://owasp.org/www-community/attacks/CSV_Injection
     """
-    line = headline(text, 255)
+    line = headline(text, 255) or f"NPS {score_words(order.facts)}"
     return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
@@ -225,7 +225,7 @@ def appended(
             return whole
     raise Refused(
         f"the task's text is full ({limit} characters), so the new note was not written; "
-        "shorten it there and release this action again"
+        "shorten it there, then retry this action"
     )
 
 

@@ -118,8 +118,8 @@ def _opened(server: Server) -> smtplib.SMTP:
             local_hostname=server.local_name,
             timeout=server.timeout_seconds,
         )
-    except smtplib.SMTPConnectError as refused:
-        raise TryLater(f"the mail server is not ready ({refused.smtp_code})") from None
+    except smtplib.SMTPConnectError as greeting:
+        raise _turned_away(greeting.smtp_code, "ask its administrator") from None
     except OSError as failure:
         raise _unreachable(failure) from None
 
@@ -139,17 +139,19 @@ def _enter(smtp: smtplib.SMTP, server: Server) -> None:
             f"the mail server offers no {what} on this port; check host, port and security"
         ) from None
     except smtplib.SMTPResponseException as answer:
-        if 400 <= answer.smtp_code < 500:
-            raise TryLater(f"the mail server is not ready ({answer.smtp_code})") from None
-        raise Paused(
-            f"the mail server does not let us in ({answer.smtp_code}); check user and password"
-        ) from None
+        raise _turned_away(answer.smtp_code, "check user and password") from None
     except smtplib.SMTPServerDisconnected as failure:
         raise _unreachable(failure) from None
     except smtplib.SMTPException:
         raise Paused("the mail server offers no way to log in that we know") from None
     except OSError as failure:
         raise _unreachable(failure) from None
+
+
+def _turned_away(code: int, cure: str) -> ConnectorError:
+    if 500 <= code < 600:
+        return Paused(f"the mail server does not let us in ({code}); {cure}")
+    return TryLater(f"the mail server is not ready ({code})", account_wide=code == 421)
 
 
 def _unreachable(failure: OSError) -> ConnectorError:

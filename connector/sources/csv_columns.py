@@ -100,17 +100,24 @@ def _score(headers: Sequence[str], fields: Mapping[str, str]) -> str:
         )
     raise Refused(
         "no column looks like the score; say which one with columns: {score: …}; "
-        f"the columns are {_named(headers)}"
+        + _columns(headers)
     )
 
 
 def _missing(missing: Sequence[str], headers: Sequence[str]) -> str:
-    hints = [did_you_mean(name, headers) for name in missing]
+    hints = [did_you_mean(name, [h for h in headers if "@" not in h]) for name in missing]
     named = ", ".join(
         f"'{one_line(name, 80)}'" + (f" ({hint})" if hint else "")
         for name, hint in zip(missing, hints, strict=True)
     )
-    return f"the file has no column {named}; the columns are {_named(headers)}"
+    return f"the file has no column {named}; {_columns(headers)}"
+
+
+def _columns(headers: Sequence[str]) -> str:
+    """What the file's columns are; nothing of them where its first row is a person's answer."""
+    if any("@" in header for header in headers):
+        return "its first row holds an address: put a row with the names of the columns above it"
+    return f"the columns are {_named(headers)}"
 
 
 def _named(headers: Sequence[str]) -> str:

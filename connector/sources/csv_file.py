@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import requests
 from pydantic import AfterValidator, Field, field_validator
 
-from connector.domain import Note, Respondent, Response, Value
+from connector.domain import Note, Respondent, Response
 from connector.errors import Refused, Unreadable
-from connector.ports import SourceSettings
+from connector.ports import FileRow, SourceSettings
 from connector.sources.csv_columns import Columns, Placed, place
 from connector.sources.csv_presets import PRESETS, Preset
 from connector.sources.csv_table import RawRow, read_table
@@ -61,14 +61,6 @@ class CsvSettings(SourceSettings):
         return encoding
 
 
-class Row(Value):
-    """One row of a file; `record` is what `parse` reads, None where `problem` says why not."""
-
-    line: int
-    record: bytes | None
-    problem: str = ""
-
-
 class CsvFile:
     """A source whose only door is a file."""
 
@@ -94,7 +86,7 @@ class CsvFile:
             raise Unreadable(str(refused)) from None
         return tuple(row.record for row in rows if row.record is not None)
 
-    def rows(self, data: bytes) -> Sequence[Row]:
+    def rows(self, data: bytes) -> Iterator[FileRow]:
         """Every row of the file, in order; a bad row does not stop the others.
 
         Raises:
@@ -105,7 +97,8 @@ class CsvFile:
         placed = self._place(table.headers)
         seen: Counter[str] = Counter()
         known: dict[str, tuple[int, str]] = {}
-        return tuple(self._row(raw, placed, seen, known) for raw in table.rows)
+        # All before the first: what the settings leave open refuses the file, not the rest of it.
+        return iter([self._row(raw, placed, seen, known) for raw in table.rows])
 
     def _row(
         self,
@@ -113,22 +106,22 @@ class CsvFile:
         placed: Placed,
         seen: Counter[str],
         known: dict[str, tuple[int, str]],
-    ) -> Row:
+    ) -> FileRow:
         if raw.cells is None:
-            return Row(line=raw.line, record=None, problem=raw.problem)
+            return FileRow(line=raw.line, problem=raw.problem)
         content = hashed(json.dumps(raw.cells, sort_keys=True))
         seen[content] += 1
         record = json.dumps({"row": raw.cells, "copy": seen[content]}).encode()
         try:
             response = self._response(raw.cells, seen[content], placed)
         except Unreadable as unreadable:
-            return Row(line=raw.line, record=None, problem=str(unreadable))
+            return FileRow(line=raw.line, problem=str(unreadable))
         first, other = known.setdefault(response.record, (raw.line, content))
         if other != content:
             # Taken as ids, such a column would melt many answers into one.
             problem = f"id (column '{placed.fields['id']}'): the id of line {first} again"
-            return Row(line=raw.line, record=None, problem=f"{problem}, with other content")
-        return Row(line=raw.line, record=record)
+            return FileRow(line=raw.line, problem=f"{problem}, with other content")
+        return FileRow(line=raw.line, record=record)
 
     def parse(self, note: Note) -> Response | None:
         record = read_object(note.body)

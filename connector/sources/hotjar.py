@@ -92,11 +92,14 @@ class _Reading(Value):
     def halfway(self, read: Mapping[str, int], oldest: int, most_marks: int) -> _Reading:
         """After a page that is not the last one; `read` holds mark -> time of all rows so far."""
         floor = self.overlap.floor
+        low = oldest if self.low is None else min(self.low, oldest)
+        edge = {mark for mark, at in read.items() if at == low}  # its moment may go on below
         if floor is None:
-            return _Reading(overlap=self.overlap.moved(read, OVERLAP, most_marks), low=oldest)
-        marks = [mark for mark, at in read.items() if at > floor]
-        low = None if self.low is None else min(self.low, oldest)
-        return _Reading(overlap=self.overlap.seeing(marks), low=low)
+            overlap = self.overlap.moved(read, OVERLAP, most_marks)
+            return _Reading(overlap=overlap.seeing(edge), low=low)
+        marks = {mark for mark, at in read.items() if at > floor}
+        overlap = self.overlap.seeing(marks | edge)
+        return _Reading(overlap=overlap, low=None if self.low is None else low)
 
 
 class _Place(Value):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from connector.errors import Paused
+from connector.errors import Paused, TryLater
 from connector.patience import patiently
 from connector.sources.asking import only_reads
 
@@ -64,6 +64,9 @@ class ServiceAccount:
                     patiently(partial(credentials.refresh, transport))
             except (GoogleAuthError, ValueError):
                 raise Paused(NOTHING_GIVEN) from None
+            except (TypeError, AttributeError):
+                # google-auth stumbles over a good reply that is no object: a proxy's login page
+                raise TryLater("Google gave no token that could be read") from None
             self._until = now + TOKEN_LASTS
         return f"Bearer {credentials.token}"
 

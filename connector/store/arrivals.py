@@ -85,7 +85,9 @@ def undecided(connection: Connection, limit: int) -> Sequence[Arrival]:
 def settle_arrival(
     connection: Connection, arrival: int, state: str, reason: str = "", response: str | None = None
 ) -> None:
-    values = {"state": state, "reason": reason or None, "response_id": response}
+    values: dict[str, Any] = {"state": state, "reason": reason or None, "response_id": response}
+    if state == "erased":
+        values["body"] = b""  # it came back after its erasure
     connection.execute(update(inbox).where(inbox.c.id == arrival).values(**values))
 
 
@@ -100,7 +102,7 @@ def reopen_arrivals(connection: Connection, state: str, source: str | None = Non
 def arrival_counts(connection: Connection) -> dict[str, int]:
     """Records by state, plus `repeats`: how often a record came that we already held."""
     rows = connection.execute(select(inbox.c.state, func.count()).group_by(inbox.c.state))
-    counts: dict[str, int] = dict(rows.tuples().all())
+    counts: dict[str, int] = {row[0]: row[1] for row in rows}
     counts["repeats"] = connection.scalar(select(func.coalesce(func.sum(inbox.c.seen - 1), 0))) or 0
     return counts
 

@@ -92,7 +92,7 @@ def empty_customer(connection: Connection, customer: str, now: datetime) -> None
     mine = customer_keys.c.customer_id == customer
     for kind, value in connection.execute(
         select(customer_keys.c.kind, customer_keys.c.value).where(mine)
-    ).tuples():
+    ):
         _bury(connection, _person_hash(kind, value), now)
     connection.execute(delete(customer_keys).where(mine))
     connection.execute(

@@ -167,7 +167,7 @@ def action_counts(connection: Connection, **filters: str) -> dict[tuple[str, str
     statement = select(kind, actions.c.state, func.count()).group_by(kind, actions.c.state)
     for name, value in filters.items():
         statement = statement.where(actions.c[name] == value)
-    return {(row[0], row[1]): row[2] for row in connection.execute(statement).tuples()}
+    return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
 
 
 def drop_amendments(connection: Connection, case: int, now: datetime) -> None:
@@ -185,7 +185,7 @@ def made_since(connection: Connection, after: int) -> dict[tuple[str, str], int]
         actions.c.id > after, actions.c.state.in_(("waiting", "held"))
     )
     grouped = statement.group_by(actions.c.sink, actions.c.kind)
-    return {(row[0], row[1]): row[2] for row in connection.execute(grouped).tuples()}
+    return {(row[0], row[1]): row[2] for row in connection.execute(grouped)}
 
 
 def release(connection: Connection, source: str | None, now: datetime) -> dict[str, int]:
@@ -194,7 +194,7 @@ def release(connection: Connection, source: str | None, now: datetime) -> dict[s
     if source is not None:
         held &= actions.c.source == source
     grouped = select(actions.c.sink, func.count()).where(held).group_by(actions.c.sink)
-    counts = {row[0]: row[1] for row in connection.execute(grouped).tuples()}
+    counts = {row[0]: row[1] for row in connection.execute(grouped)}
     connection.execute(update(actions).where(held).values(state="waiting", due_at=now))
     return counts
 
@@ -206,7 +206,7 @@ def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str
     """
     chosen = actions.c.id.in_(ids) & (actions.c.state == "parked")
     grouped = select(actions.c.sink, func.count()).where(chosen).group_by(actions.c.sink)
-    counts = {row[0]: row[1] for row in connection.execute(grouped).tuples()}
+    counts = {row[0]: row[1] for row in connection.execute(grouped)}
     fresh = {"state": "waiting", "due_at": now, "request": None, "first_sent_at": None}
     fresh |= {"attempts": 0, "error": None, "finished_at": None, "lease_until": None}
     paused = select(actions.c.account).where(chosen)

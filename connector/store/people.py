@@ -107,7 +107,7 @@ def attributes(
     known = select(customer_keys.c.kind, customer_keys.c.value).where(
         customer_keys.c.customer_id == customer
     )
-    for kind, value in connection.execute(known.order_by(customer_keys.c.value)).tuples():
+    for kind, value in connection.execute(known.order_by(customer_keys.c.value)):
         mine.setdefault(kind, value)
     if row.company_id is None:
         return mine, {}

@@ -1,6 +1,8 @@
 """What every stand-in has in common: faults, log, clock, counts, saving, a quick end."""
 
+import base64
 import json
+import re
 import socket
 import threading
 import time
@@ -30,9 +32,11 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
     running.reset()
 
 
-def create(sandbox: Sandbox, body: Any = TICKET, **options: Any) -> requests.Response:
+def create(
+    sandbox: Sandbox, body: Any = TICKET, timeout: float = 5, **options: Any
+) -> requests.Response:
     url = f"{sandbox.urls['zendesk']}/api/v2/tickets"
-    return requests.post(url, json=body, auth=AUTH, **{"timeout": 5, **options})
+    return requests.post(url, json=body, auth=AUTH, timeout=timeout, **options)
 
 
 def control(sandbox: Sandbox, method: str, what: str, body: Any = None) -> requests.Response:
@@ -226,6 +230,85 @@ def test_a_reset_puts_everything_back(sandbox: Sandbox) -> None:
     assert (made(sandbox), sandbox.clock.offset_seconds) == (0, 0)
     assert create(sandbox).status_code == 201
     assert len(sandbox.zendesk.calls()) == 1
+
+
+ODD_BODIES: list[Any] = [
+    None,
+    7,
+    "text",
+    [],
+    [7],
+    {},
+    *({name: odd} for name in ("ticket", "tags") for odd in (None, 7, "x", [7], {"id": 7})),
+    {"ticket": {"comment": [7], "requester": {"email": 7}, "custom_fields": [{"id": []}]}},
+    {"ticket": {"priority": [], "status": {}, "group_id": [], "assignee_email": {}, "tags": [7]}},
+    {"ticket": {"requester_id": [], "due_at": 7, "metadata": None, "external_id": {}}},
+    {"tickets": [None, 7, {"id": []}, {"comment": {"body": 7}}]},
+    {"records": 7},
+    {"records": [7]},
+    {"records": [{"attributes": 7}]},
+    {"records": [{"attributes": {"type": "Task"}, "NPS_Response_Id__c": 7}]},
+    {"records": [{"attributes": {"type": "Task"}, "WhoId": [], "Priority": {}}]},
+    {"Subject": [], "WhoId": 7},
+    {"inputs": 7},
+    {"inputs": [None]},
+    {"inputs": [{"id": [], "properties": {"email": "x@example.com"}, "idProperty": []}]},
+    {"inputs": [{"id": "x", "properties": {}, "associations": 7, "objectWriteTraceId": []}]},
+    {"inputs": [{"properties": {}, "associations": [{"to": 7, "types": 7}]}]},
+    {
+        "inputs": [
+            {
+                "properties": {"hs_timestamp": "1764000000000"},
+                "associations": [
+                    {
+                        "to": {"id": []},
+                        "types": [{"associationCategory": [], "associationTypeId": []}],
+                    }
+                ],
+            }
+        ]
+    },
+    {"inputs": [{"id": "x"}], "properties": 7, "idProperty": 7},
+    {"properties": 7},
+    {"properties": {"hs_timestamp": 7}},
+    {"filterGroups": 7},
+    {"filterGroups": [7]},
+    {"filterGroups": [{"filters": [7]}], "limit": "x", "after": []},
+    {"filterGroups": [{"filters": [{"propertyName": [], "operator": []}]}]},
+    {"filterGroups": [{"filters": [{"propertyName": "email", "operator": "IN"}]}]},
+    {"name": [], "label": 7},
+    {"channel": [], "text": 7, "blocks": [7]},
+    {"channel": "nps", "text": "x", "blocks": [{"type": "section", "text": {"text": 7}}]},
+]
+
+
+@pytest.mark.parametrize("name", ["zendesk", "salesforce", "hubspot", "slack"])
+def test_no_body_however_odd_breaks_a_stand_in(sandbox: Sandbox, name: str) -> None:
+    vendor = sandbox.vendors[name]
+    zendesk = base64.b64encode(":".join(AUTH).encode()).decode()
+    sandbox.salesforce.state["tokens"]["t"] = sandbox.clock.timestamp() + 100
+    authorization = {
+        "zendesk": f"Basic {zendesk}",
+        "salesforce": "Bearer t",
+        "hubspot": "Bearer pat-sandbox",
+        "slack": "Bearer xoxb-sandbox",
+    }[name]
+    headers = {"authorization": authorization, "content-type": "application/json"}
+    number = create(sandbox).json()["ticket"]["id"]
+    values = {
+        "version": "v64.0",
+        "kind": "tasks",
+        "field": "NPS_Response_Id__c",
+        "id": {"zendesk": str(number), "hubspot": "101"}.get(name, "00TSx0000000100AAA"),
+    }
+    for method, template, _ in vendor.routes():
+        path = re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], "x"), template)
+        for kind in ("tasks", "contacts") if "{kind}" in template else ("",):
+            for body in ODD_BODIES:
+                place = path.replace("/tasks", f"/{kind}") if kind else path
+                sent = json.dumps(body).encode()
+                call = Call(method, place, {}, [], headers, sent)
+                assert vendor.answer(call, place).status < 500
 
 
 class Echo(Vendor):

@@ -40,8 +40,8 @@ class Api:
         self.base = f"{base}/api/v2"
 
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
-        options = {"auth": AUTH, "timeout": 5, **options}
-        return requests.request(method, f"{self.base}/{path}", json=body, **options)
+        options = {"auth": AUTH, **options}
+        return requests.request(method, f"{self.base}/{path}", json=body, timeout=5, **options)
 
     def create(self, key: str | None = None, **fields: Any) -> Any:
         headers = {"Idempotency-Key": key} if key is not None else {}
@@ -84,7 +84,11 @@ BAD_TICKETS: list[tuple[str, dict[str, Any], str]] = [
     ("requester as text", {"requester": "jo@example.org"}, "requester"),
     ("requester without name", {"requester": {"email": "new@example.org"}}, "requester"),
     ("requester's bad address", {"requester": {"name": "J", "email": "jo"}}, "requester"),
-    ("unknown locale", {"requester": {"name": "J", "email": "j@e.co", "locale_id": 3}}, "requester"),
+    (
+        "unknown locale",
+        {"requester": {"name": "J", "email": "j@e.co", "locale_id": 3}},
+        "requester",
+    ),
     ("due date without zone", {"due_at": "2026-11-24T12:00:00"}, "due_at"),
     ("due date in words", {"due_at": "tomorrow"}, "due_at"),
     ("tags as text", {"tags": "nps"}, "tags"),
@@ -299,7 +303,9 @@ def test_lists_come_in_pages(api: Api) -> None:
     cursor = api("GET", "tickets", params={"page[size]": 2}).json()
     assert cursor["meta"]["has_more"] is True
     after = {"page[size]": 2, "page[after]": cursor["meta"]["after_cursor"]}
-    assert [row["id"] for row in api("GET", "tickets", params=after).json()["tickets"]] == numbers[2:]
+    assert [row["id"] for row in api("GET", "tickets", params=after).json()["tickets"]] == numbers[
+        2:
+    ]
 
 
 def test_the_incremental_export_never_shows_the_last_minute(api: Api, sandbox: Sandbox) -> None:

@@ -15,7 +15,7 @@ from connector.sandbox.hubspot.answers import (
     shown,
     stamp,
 )
-from connector.sandbox.hubspot.batches import Batches, Input
+from connector.sandbox.hubspot.batches import Batches, Input, names_in
 from connector.sandbox.hubspot.crm import Crm
 from connector.sandbox.hubspot.limits import Limits
 from connector.sandbox.hubspot.schema import MARKER, seeds
@@ -105,7 +105,7 @@ class HubSpot(Vendor):
         return Reply(201, shown(row))
 
     def _update(self, call: Call) -> Reply:
-        row, body = self._found(call), call.json()
+        row, body = self._found(call), call.object()
         properties = self.crm.read_properties(body.get("properties"))
         try:
             self.crm.check(call.params["kind"], properties, row)
@@ -119,12 +119,12 @@ class HubSpot(Vendor):
         return Reply(204)
 
     def _search(self, call: Call) -> Reply:
-        kind, body = call.params["kind"], call.json()
+        kind, body = call.params["kind"], call.object()
         lag = timedelta(seconds=self.state["settings"]["search_lag_seconds"])
         known = set(self.state["properties"][kind])
         rows = list(self.crm.rows(kind).values())
+        names = names_in(body)
         answer, page = search(rows, body, self.clock.now() - lag, known)
-        names = body.get("properties") or []
         return Reply(200, {**answer, "results": [shown(row, names) for row in page]})
 
     # -- owners, properties, the account -------------------------------------------------------
@@ -148,7 +148,7 @@ class HubSpot(Vendor):
         return Reply(200, found)
 
     def _create_property(self, call: Call) -> Reply:
-        kind, sent = call.params["kind"], call.json()
+        kind, sent = call.params["kind"], call.object()
         for name in ("name", "label", "groupName", "type", "fieldType"):
             if not isinstance(sent.get(name), str) or not sent[name]:
                 raise invalid(f"{name} is required")

@@ -35,6 +35,9 @@ class Input:
             raise invalid("Invalid input JSON: an input must be an object")
         if not creating and "associations" in sent:
             raise invalid('Invalid input JSON: Unrecognized field "associations"')
+        for name in ("idProperty", "objectWriteTraceId"):
+            if not isinstance(sent.get(name), str | None):
+                raise invalid(f"Invalid input JSON: {name} must be a string")
         optional = not creating or kind == "contacts"
         return cls(
             kind,
@@ -59,8 +62,8 @@ class Batches:
 
     def read(self, call: Call) -> Reply:
         """Unknown ones make the answer a 207 with one error that lists them."""
-        kind, body = call.params["kind"], call.json()
-        names = body.get("properties") or [] if isinstance(body, dict) else []
+        kind, body = call.params["kind"], call.object()
+        names = names_in(body)
         found: dict[str, Row] = {}
         unknown: list[str] = []
         for one in _inputs(body):
@@ -117,7 +120,7 @@ class Batches:
     ) -> Reply:
         """Item by item when every input has its own objectWriteTraceId, else all or nothing."""
         kind = call.params["kind"]
-        inputs = [Input.read(self.crm, kind, one, creating) for one in _inputs(call.json())]
+        inputs = [Input.read(self.crm, kind, one, creating) for one in _inputs(call.object())]
         traces = {one.trace for one in inputs if one.trace}
         if len(traces) != sum(one.trace is not None for one in inputs):
             raise invalid("objectWriteTraceId must be unique within a batch")
@@ -158,8 +161,16 @@ class Batches:
             raise error.refusal() from None
 
 
-def _inputs(body: Any) -> list[Any]:
-    inputs = body.get("inputs") if isinstance(body, dict) else None
+def names_in(body: Row) -> list[str]:
+    """The names in `properties` of a read or a search; raises `Refusal` 400."""
+    names = body.get("properties") or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise invalid("Invalid input JSON: properties must be a list of names")
+    return names
+
+
+def _inputs(body: Row) -> list[Any]:
+    inputs = body.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise invalid("Invalid input JSON: inputs must be a list")
     if len(inputs) > MOST_INPUTS:

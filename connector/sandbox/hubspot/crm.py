@@ -144,8 +144,8 @@ class Crm:
             except (KeyError, TypeError):
                 raise invalid("Invalid input JSON: an association has to and types") from None
             for category, type_id in types:
-                if category not in CATEGORIES:
-                    raise invalid(f"Invalid input JSON: {category} is no association category")
+                if category not in CATEGORIES or not isinstance(type_id, int):
+                    raise invalid("Invalid input JSON: no association category or type")
                 found.append((to, type_id))
         return found
 

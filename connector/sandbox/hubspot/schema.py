@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from connector.sandbox.credentials import SECRETS
+
 Row = dict[str, Any]
 
 MARKER = "nps_action_id"
@@ -95,7 +97,7 @@ def seeds() -> Row:
     )
     return {
         "settings": {
-            "token": "pat-sandbox",
+            "token": SECRETS["HUBSPOT_TOKEN"],
             "time_zone": "Europe/Madrid",
             "requests_per_10_seconds": 100_000,
             "requests_per_day": 1_000_000,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from connector.sandbox.hubspot.answers import Row, invalid
 
@@ -24,19 +23,14 @@ _OPERATORS: dict[str, Callable[[str | None, Row], bool]] = {
 }
 
 
-def search(rows: list[Row], body: Any, indexed: datetime, known: set[str]) -> tuple[Row, list[Row]]:
+def search(rows: list[Row], body: Row, indexed: datetime, known: set[str]) -> tuple[Row, list[Row]]:
     """(the answer without `results`, the rows of the page). Raises `Refusal` 400."""
-    if not isinstance(body, dict):
-        raise invalid("Invalid input JSON")
     limit, after = body.get("limit", 10), body.get("after") or "0"
     if not isinstance(limit, int) or not 0 < limit <= MOST_PER_PAGE:
         raise invalid(f"limit must be at most {MOST_PER_PAGE}")
     if not str(after).isdigit() or int(after) + limit > MOST_RESULTS:
         raise invalid(f"a search shows {MOST_RESULTS} results at most")
-    groups = [group.get("filters", []) for group in body.get("filterGroups", [])]
-    for one in (one for group in groups for one in group):
-        if one.get("propertyName") not in known or one.get("operator") not in _OPERATORS:
-            raise invalid("There was a problem with the request: unknown property or operator")
+    groups = _groups(body, known)
     found = [
         row
         for row in rows
@@ -49,6 +43,21 @@ def search(rows: list[Row], body: Any, indexed: datetime, known: set[str]) -> tu
     if start + limit < len(found):
         answer["paging"] = {"next": {"after": str(start + limit)}}
     return answer, found[start : start + limit]
+
+
+def _groups(body: Row, known: set[str]) -> list[list[Row]]:
+    """Filters by group: all of one group or all of another. Raises `Refusal` 400."""
+    try:
+        groups = [list(group["filters"]) for group in body.get("filterGroups") or []]
+        for one in (one for group in groups for one in group):
+            needed = {"IN": "values", "HAS_PROPERTY": "operator", "NOT_HAS_PROPERTY": "operator"}
+            if one["propertyName"] not in known or one["operator"] not in _OPERATORS:
+                raise KeyError
+            if not one[needed.get(one["operator"], "value")]:
+                raise KeyError
+    except (KeyError, TypeError):
+        raise invalid("There was a problem with the request: a filter is wrong") from None
+    return groups
 
 
 def _met(row: Row, one: Row) -> bool:

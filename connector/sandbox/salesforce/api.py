@@ -209,8 +209,8 @@ class Salesforce(Vendor):
 
     def _upsert_many(self, call: Call) -> Reply:
         self._check_marker(call)
-        body = call.json()
-        sent = body.get("records") if isinstance(body, dict) else None
+        body = call.object()
+        sent = body.get("records")
         if not isinstance(sent, list) or not sent:
             raise refused("JSON_PARSER_ERROR", "records must be a list")
         if len(sent) > MOST_RECORDS:
@@ -219,7 +219,7 @@ class Salesforce(Vendor):
         if body.get("allOrNone"):
             raise refused("NOT_SUPPORTED", "The sandbox has no allOrNone: one bad row undoes all")
         for one in sent:
-            if not isinstance(one, dict) or one.get("attributes", {}).get("type") != "Task":
+            if not isinstance(one, dict) or _type_of(one) != "Task":
                 raise refused("INVALID_FIELD", "Each record needs attributes with the type Task")
         records = [self.tasks.parse(one) for one in sent]
         seen: set[str] = set()
@@ -296,6 +296,11 @@ def _alone(work: Callable[[], T]) -> T:
         error = refusal.error
         shown = {"message": error["message"], "errorCode": error["statusCode"]}
         raise Refusal(400, [shown | {"fields": error["fields"]}]) from None
+
+
+def _type_of(record: Row) -> Any:
+    attributes = record.get("attributes")
+    return attributes.get("type") if isinstance(attributes, dict) else None
 
 
 def _shown(kind: str, row: Row, version: str) -> Row:

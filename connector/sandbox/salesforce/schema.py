@@ -6,6 +6,8 @@ import string
 from dataclasses import dataclass
 from typing import Any
 
+from connector.sandbox.credentials import SECRETS
+
 Row = dict[str, Any]
 
 MARKER = "NPS_Response_Id__c"
@@ -149,8 +151,8 @@ def seeds() -> Row:
     """Two users, two accounts, four contacts of whom two share an address, two leads."""
     state: Row = {
         "settings": {
-            "consumer_key": "sf-sandbox-consumer-key",
-            "consumer_secret": "sf-sandbox-consumer-secret",
+            "consumer_key": SECRETS["SALESFORCE_CONSUMER_KEY"],
+            "consumer_secret": SECRETS["SALESFORCE_CONSUMER_SECRET"],
             "username": "connector@example.com",
             "token_seconds": 7200,
             "requests_per_day": 100_000,

@@ -96,9 +96,10 @@ class Parser:
         while self.skip(","):
             names.append(self.take("word"))
         self.expect("from")
-        self.kind = self.take("word")
-        if self.kind not in OBJECTS:
-            raise refused("INVALID_TYPE", f"sObject type '{self.kind}' is not supported.")
+        wanted = self.take("word")
+        self.kind = next((kind for kind in OBJECTS if kind.lower() == wanted.lower()), "")
+        if not self.kind:
+            raise refused("INVALID_TYPE", f"sObject type '{wanted}' is not supported.")
         fields = [self.field(name) for name in names]
         test: Test = self.conditions() if self.skip("where") else lambda _: True
         order: list[tuple[str, bool]] = []

@@ -163,8 +163,10 @@ class Zendesk(Vendor):
 
     def _add_tags(self, call: Call) -> Reply:
         ticket = self._found(call)
-        tags = call.json().get("tags", [])
-        self._change(ticket, {"tags": [*ticket["tags"], *tags]})
+        tags = call.object().get("tags")
+        if isinstance(tags, list):
+            tags = [*ticket["tags"], *tags]
+        self._change(ticket, {"tags": tags})
         return Reply(200, {"tags": ticket["tags"]})
 
     def _comments(self, call: Call) -> Reply:

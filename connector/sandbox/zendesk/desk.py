@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.sandbox.core import Clock
+from connector.sandbox.credentials import SECRETS
 
 Row = dict[str, Any]
 
@@ -35,9 +36,9 @@ def seeds() -> Row:
     """A new desk: three groups, three agents, two custom fields, nothing else."""
     return {
         "settings": {
-            "email": "agent@example.com",
-            "api_token": "zd-sandbox-token",
-            "webhook_secret": "zd-sandbox-webhook-secret",
+            "email": SECRETS["ZENDESK_EMAIL"],
+            "api_token": SECRETS["ZENDESK_API_TOKEN"],
+            "webhook_secret": SECRETS["ZENDESK_WEBHOOK_SECRET"],
             "requests_per_minute": 100_000,
             "updates_per_minute": 100_000,
             "updates_per_ticket_per_10_minutes": 30,
@@ -55,7 +56,7 @@ def seeds() -> Row:
         "users": {
             str(number): {"id": number, "name": name, "email": email, "role": "agent"}
             for number, name, email in (
-                (AGENT_ID, "Connector Agent", "agent@example.com"),
+                (AGENT_ID, "Connector Agent", SECRETS["ZENDESK_EMAIL"]),
                 (9002, "Ana Soporte", "ana@example.com"),
                 (9003, "Bruno Cuidado", "bruno@example.com"),
             )

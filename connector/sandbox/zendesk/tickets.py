@@ -90,7 +90,7 @@ def clean(desk: Desk, sent: Any, ticket: Row | None, author_id: int) -> Row:
         raise record_invalid(bad.details)
     if ticket is None:
         user = desk.end_user(*requester) if requester else None
-        fields["requester_id"] = user["id"] if user else sent.get("requester_id", author_id)
+        fields["requester_id"] = user["id"] if user else sent.get("requester_id") or author_id
     return fields
 
 
@@ -132,7 +132,8 @@ def _references(desk: Desk, sent: Row, fields: Row, bad: Faults) -> None:
     for name, ids in known.items():
         if name in sent:
             fields[name] = sent[name]
-            if sent[name] is not None and sent[name] not in ids:
+            # Only a whole number is an id; a list could not even be looked up.
+            if sent[name] is not None and not (isinstance(sent[name], int) and sent[name] in ids):
                 bad.add(name, "is invalid")
     if (email := sent.get("assignee_email")) is not None:
         number = next((number for number, address in agents.items() if address == email), None)
@@ -170,9 +171,10 @@ def _custom(desk: Desk, sent: Any, bad: Faults) -> dict[int, Any]:
         return {}
     values: dict[int, Any] = {}
     for one in sent:
-        field, value = known.get(one.get("id")), one.get("value")
+        number, value = one.get("id"), one.get("value")
+        field = known.get(number) if isinstance(number, int) else None
         if field is None:
-            bad.add("custom_fields", f"{one.get('id')} does not exist")
+            bad.add("custom_fields", f"{number} does not exist")
             continue
         values[field["id"]] = value
         if value is not None and not _fits(field, value):
@@ -206,18 +208,19 @@ def _comment(desk: Desk, sent: Any, ticket: Row | None, bad: Faults) -> Row | No
     if not isinstance(sent, dict):
         bad.add("comment", "is invalid")
         return None
-    body = sent.get("body") or sent.get("html_body")
+    html = sent.get("html_body")
+    body = sent.get("body") or html
     public = sent.get("public", ticket["is_public"] if ticket else True)
     if not isinstance(public, bool):
         bad.add("comment", "public is not a boolean")
         return None
-    if not isinstance(body, str) or not body.strip():
+    if not isinstance(body, str) or not body.strip() or not isinstance(html, str | None):
         bad.add("comment" if ticket else "description", "cannot be blank", "BlankValue")
         return None
     author = sent.get("author_id")
     if author is not None and str(author) not in desk.state["users"]:
         bad.add("comment", "Author: is invalid")
-    html = sent.get("html_body") or f'<div class="zd-comment"><p>{_escape(body)}</p></div>'
+    html = html or f'<div class="zd-comment"><p>{_escape(body)}</p></div>'
     text = _without_html(body)
     return {"body": text, "html_body": html, "public": public} | (
         {"author_id": author} if author is not None else {}

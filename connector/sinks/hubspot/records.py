@@ -43,7 +43,7 @@ def new_task(
     """One input of the batch. The trace id says later which result or error belongs to it."""
     properties = {
         "hs_timestamp": _stamp(order.due_at or now),
-        "hs_task_subject": cut(subject_line(params.subject), SUBJECT_LIMIT),
+        "hs_task_subject": cut(subject_line(params.subject, order), SUBJECT_LIMIT),
         "hs_task_body": as_html(order, FIRST_BODY, notes=remarks.said, size=units),
         "hs_task_status": "NOT_STARTED",
         "hs_task_priority": params.priority,

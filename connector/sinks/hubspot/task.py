@@ -6,7 +6,7 @@ https://developers.hubspot.com/docs/api-reference/crm-tasks-v3/guide
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -35,6 +35,8 @@ from connector.sinks.hubspot.portal import NO_PROPERTY, Portal
 from connector.sinks.hubspot.settings import HubSpotSettings, TaskParams
 
 TAKEN = "CONFLICTING_UNIQUE_VALUE"
+OWNER = "hubspot_owner_id"
+OWNER_LEFT = "HubSpot refused its owner; it went to default_owner or, without one, to nobody."
 Rows = list[dict[str, Any]]
 
 
@@ -148,17 +150,10 @@ class HubSpotTask:
 
     def _create(self, part: Sequence[Prepared], now: datetime) -> list[Outcome]:
         """One call; raises only while nothing is written."""
-        try:
-            results, errors = self._portal.create_tasks(
-                [Frozen.read(prepared.body).request for prepared in part], now
-            )
-        except Rejected as refusal:
-            if refusal.code == TAKEN and len(part) == 1:
-                results, errors = [], [{"errors": [{"code": TAKEN}]}]
-            else:
-                raise self._refusal(refusal.code, refusal.words, part[0]) from None
+        results, errors = self._put(part, now)
         by_key = {prepared.order.key: prepared for prepared in part}
         outcomes: dict[str, Outcome] = {}
+        ownerless: list[Prepared] = []
         unnamed_results, unnamed_errors = [], []
         for result in results:
             key = self._key_of(result, by_key)
@@ -170,13 +165,48 @@ class HubSpotTask:
             keys = by_key.keys() & set(_strings(error))
             if not keys:
                 unnamed_errors.append(error)
-            for key in keys - outcomes.keys():
-                if (code := _code(error)) != TAKEN:
-                    words = str(error.get("message") or "")
-                    outcomes[key] = self._refusal(code, words, by_key[key])
+            for prepared in (by_key[key] for key in keys - outcomes.keys()):
+                code, words = _reason(error)
+                if OWNER in str(error) and OWNER in _properties(prepared):
+                    ownerless.append(self._reassigned(prepared, now))
+                elif code != TAKEN:
+                    outcomes[prepared.order.key] = self._refusal(code, words, prepared)
+        again = each_settled(ownerless, lambda some: self._create(some, now))
+        outcomes |= {p.order.key: o for p, o in zip(ownerless, again, strict=True)}
         left = [prepared for prepared in part if prepared.order.key not in outcomes]
         outcomes |= self._settled_otherwise(left, unnamed_results, unnamed_errors, now)
         return [outcomes[prepared.order.key] for prepared in part]
+
+    def _put(self, part: Sequence[Prepared], now: datetime) -> tuple[Rows, Rows]:
+        """Results and errors of one call; the refusal of a single task is one error."""
+        try:
+            return self._portal.create_tasks([_request(prepared) for prepared in part], now)
+        except Rejected as refusal:
+            failure = self._refusal(refusal.code, refusal.words, part[0])
+            if len(part) > 1 or not isinstance(failure, Refused):
+                raise failure from None
+            context = {"objectWriteTraceId": [part[0].order.key]}
+            error = {"category": refusal.code, "message": refusal.words, "context": context}
+            return [], [error]
+
+    def _reassigned(self, prepared: Prepared, now: datetime) -> Prepared:
+        """The same task for somebody else: HubSpot takes none for a user who left."""
+        frozen = Frozen.read(prepared.body)
+        properties = {k: v for k, v in _properties(prepared).items() if k != OWNER}
+        name = self._settings.default_owner
+        try:
+            spare = self._owners.resolve([name], now).get(name.casefold())
+        except ConnectorError:  # the other tasks of this call are made: they need their receipts
+            spare = None
+        if spare and spare != frozen.request["properties"][OWNER]:
+            properties[OWNER] = spare
+        changed = replace(
+            frozen,
+            request={**frozen.request, "properties": properties},
+            remark=" ".join(part for part in (frozen.remark, OWNER_LEFT) if part),
+            needs_attention=True,
+        )
+        return Prepared(order=prepared.order, body=changed.body())
 
     def _settled_otherwise(
         self, left: Sequence[Prepared], results: Rows, errors: Rows, now: datetime
@@ -196,9 +226,8 @@ class HubSpotTask:
             outcomes[prepared.order.key] = unknown
             if len(open_ones) == len(results) and not errors and results[place].get("id"):
                 outcomes[prepared.order.key] = self._receipt(prepared, results[place])
-            elif len(open_ones) == len(errors) == 1 and _code(errors[0]) != TAKEN:
-                words = str(errors[0].get("message") or "")
-                outcomes[prepared.order.key] = self._refusal(_code(errors[0]), words, prepared)
+            elif len(open_ones) == len(errors) == 1 and _reason(errors[0])[0] != TAKEN:
+                outcomes[prepared.order.key] = self._refusal(*_reason(errors[0]), prepared)
         return outcomes
 
     def _key_of(self, result: Mapping[str, Any], by_key: Mapping[str, Prepared]) -> str | None:
@@ -229,8 +258,8 @@ class HubSpotTask:
         try:
             task = records.refuse_unless_open(self._tasks([task_id], now).get(task_id))
             if marker(order) not in (task.get("hs_task_body") or ""):
-                wish = Frozen.read(prepared.body).request
-                self._portal.update_task(task_id, records.changes(task, wish), now)
+                change = records.changes(task, _request(prepared))
+                self._portal.update_task(task_id, change, now)
         except Rejected as refusal:
             words = vendor_words(refusal.code, refusal.words, order.facts)
             return Refused(f"HubSpot refused the note: {words}")
@@ -289,12 +318,21 @@ def _named_owner(order: Order) -> str:
     return str(order.params.get("owner") or "").strip()
 
 
-def _code(error: Mapping[str, Any]) -> str:
-    """The most precise of what an error of a batch says about itself."""
+def _request(prepared: Prepared) -> dict[str, Any]:
+    return Frozen.read(prepared.body).request
+
+
+def _properties(prepared: Prepared) -> dict[str, str]:
+    properties: dict[str, str] = _request(prepared)["properties"]
+    return properties
+
+
+def _reason(error: Mapping[str, Any]) -> tuple[str, str]:
+    """The most precise code of what an error of a batch says about itself, and its words."""
     details = error.get("errors")
     first = details[0] if isinstance(details, list) and details else {}
     code = first.get("code") if isinstance(first, dict) else None
-    return str(code or error.get("category") or "no reason given")
+    return str(code or error.get("category") or "no reason given"), str(error.get("message") or "")
 
 
 def _strings(error: Mapping[str, Any]) -> Iterable[str]:

@@ -58,11 +58,11 @@ def new_task(
     custom: Mapping[str, Any],
     remarks: Remarks,
 ) -> Frozen:
-    """The record for the upsert. WhatId never goes with a lead: Salesforce refuses that."""
+    """The record for the upsert."""
     record: dict[str, Any] = {
         "attributes": {"type": "Task"},
         key_field: order.key,
-        "Subject": cut(subject_line(params.subject), SUBJECT_LIMIT),
+        "Subject": cut(subject_line(params.subject, order), SUBJECT_LIMIT),
         "Status": params.status,
         "Priority": params.priority,
         "Description": as_text(order, FIRST_DESCRIPTION, notes=remarks.said, size=units),
@@ -72,7 +72,7 @@ def new_task(
         record["ActivityDate"] = _day(order.due_at)
     if person:
         record["WhoId"] = person.id
-        if person.account and person.kind == "Contact":
+        if person.account:  # a lead has none, and Salesforce refuses a WhatId beside a lead
             record["WhatId"] = person.account
     if owner:
         record["OwnerId"] = owner

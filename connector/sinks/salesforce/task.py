@@ -206,6 +206,9 @@ class SalesforceTask:
                     "(text, unique, external id) and let the integration user edit it"
                 ) from None
             raise _refusal(refusal.code, refusal.words, part[0]) from None
+        except Paused:
+            self._described = None  # perhaps a field was taken away since it was described
+            raise
         if not isinstance(answers, list) or len(answers) != len(wanted):
             raise LookFirst("Salesforce's answer does not say what became of each task")
         return answers

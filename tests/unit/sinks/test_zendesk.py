@@ -3,6 +3,8 @@
 import copy
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,6 +21,7 @@ from connector.sandbox import SECRETS, Sandbox
 from connector.sandbox.zendesk import Zendesk
 from connector.sinks import load
 from connector.sinks.zendesk import ZendeskTicket
+from connector.sinks.zendesk.desk import Desk
 from connector.sinks.zendesk.names import field_value
 from connector.sinks.zendesk.records import Field
 
@@ -839,6 +842,41 @@ def test_a_lost_reply_of_a_note_ends_in_one_note(
     assert len(notes(zendesk, case)) == 1
 
 
+def test_a_lost_reply_is_noticed_though_the_ticket_changed_within_one_second(
+    zendesk: Zendesk, sink: ZendeskTicket, make: Make
+) -> None:
+    number = deliver(sink, order()).remote_id
+    one = prepare(sink, newer(number))
+    zendesk.fault("lose_reply", method="PUT")
+    assert isinstance(failure(sink, one), LookFirst)
+    with zendesk.changing():  # Zendesk counts in seconds: the stamp still fits
+        stamp = json.loads(one.body)["ticket"]["updated_stamp"]
+        ticket(zendesk, number)["updated_at"] = stamp
+    send(make(), one)
+    assert len(notes(zendesk, number)) == 1
+
+
+def test_a_slow_copy_that_lands_between_looking_and_writing_is_the_only_note(
+    zendesk: Zendesk,
+    sink: ZendeskTicket,
+    case: str,
+    running: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = prepare(sink, newer(case))
+    update = Desk.update
+
+    def overtaken(desk: Desk, number: int, body: bytes, facts: Facts) -> int:
+        monkeypatch.undo()
+        update(desk, number, body, facts)  # an earlier request of ours, held up until now
+        running.clock.advance(2)
+        return update(desk, number, body, facts)
+
+    monkeypatch.setattr(Desk, "update", overtaken)
+    send(sink, one)
+    assert len(notes(zendesk, case)) == 1
+
+
 def test_a_note_that_never_arrived_is_not_found(
     zendesk: Zendesk, sink: ZendeskTicket, case: str
 ) -> None:
@@ -932,6 +970,11 @@ def test_the_registry_knows_the_kind() -> None:
     adapter = load("zendesk.ticket")
     assert adapter.__name__ == ZendeskTicket.__name__
     assert (adapter.kind, adapter.type) == ("zendesk.ticket", "zendesk")
+
+
+def test_zenpy_is_loaded_only_when_it_is_used() -> None:
+    check = "import sys, connector.sinks.zendesk; sys.exit('zenpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 def test_the_account_is_the_subdomain(make: Make) -> None:

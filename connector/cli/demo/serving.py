@@ -1,0 +1,34 @@
+"""What a stage that stays up says about itself."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from connector.cli.demo.posting import sample_typeform_body
+
+if TYPE_CHECKING:
+    from connector.cli.demo.staging import Stage
+
+
+def addresses(stage: Stage) -> str:
+    """The stand-ins, one a line."""
+    lines = [f"  {vendor:<11} {url}" for vendor, url in stage.sandbox.urls.items()]
+    lines.append("  What was made at each: GET /_sandbox/counts, /_sandbox/state, /_sandbox/log")
+    return "\n".join(lines)
+
+
+def invitation(receiver: str, stage: Stage) -> str:
+    """The receiver's address, the stand-ins', and how to post an answer of one's own."""
+    secret = stage.sandbox.secrets["TYPEFORM_SECRET"]
+    return f"""
+Receiving on {receiver}/hooks/<source>. The stand-ins:
+{addresses(stage)}
+
+Post an answer of your own, signed as Typeform signs:
+
+  body={shlex.quote(sample_typeform_body())}
+  digest=$(printf %s "$body" | openssl dgst -sha256 -hmac {shlex.quote(secret)} -binary | base64)
+  curl -H "Typeform-Signature: sha256=$digest" --data-raw "$body" {receiver}/hooks/typeform
+
+Stop with Ctrl-C."""

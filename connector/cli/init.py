@@ -1,0 +1,44 @@
+"""`connector init`: a first configuration to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from connector.cli import shipped
+
+
+@click.command()
+@click.argument(
+    "directory", default=".", type=click.Path(file_okay=False, writable=True, path_type=Path)
+)
+@click.option("--force", is_flag=True, help="Replace files that exist already.")
+def init(directory: Path, force: bool) -> int:
+    """Write connector.yaml, rules.yaml, templates/ and .env.example into DIRECTORY.
+
+    Without DIRECTORY they go where you are. Files that exist already are left alone, unless --force
+    is given.
+    """
+    content = shipped.files()
+    taken = [name for name in content if (directory / name).exists()]
+    if taken and not force:
+        listed = ", ".join(taken[:5]) + (", …" if len(taken) > 5 else "")
+        raise click.ClickException(
+            f"{directory} holds these already: {listed}. Nothing was written; name another "
+            "directory, or replace them with --force."
+        )
+    shipped.write(directory, content)
+    config = directory / "connector.yaml"
+    click.echo(
+        f"""Wrote {len(content)} files into {directory}.
+
+1. Say what you have: remove from {config} the sources and sinks that you do not use,
+   and from {directory / "rules.yaml"} the actions that would need them.
+2. Give it the keys: cp {directory / shipped.ENVIRONMENT} {directory / ".env"}, fill it in, then
+     connector --config {config} check
+     connector --config {config} doctor
+3. Start it:
+     connector --config {config} run"""
+    )
+    return 0

@@ -1,0 +1,90 @@
+"""What the contract needs to know of one adapter to put it before its stand-in.
+
+A new adapter is one entry in `SOURCES` or `SINKS`; an adapter without an entry fails
+`tests/unit/test_completeness.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from connector.sandbox import Sandbox
+
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person answers at the stand-in; `score` None is an answer without a score."""
+
+    score: int | None
+    at: datetime
+    comment: str = ""
+    email: str | None = None
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A webhook as its sender signs it; `headers` are those that the signature needs."""
+
+    settings: Raw
+    body: bytes
+    headers: Mapping[str, str]
+    now: datetime
+    ages: bool = False  # whether an old one is refused
+
+
+@dataclass(frozen=True)
+class SourceHarness:
+    """`settings`: as in connector.yaml, secrets filled in. `scored`: a record for `parse` whose
+    score is this raw value. A source that can be polled gives its stand-in and what follows."""
+
+    type: str
+    settings: Callable[[Sandbox], Raw]
+    scored: Callable[[Any], bytes]
+    signed: Callable[[Sandbox], list[Signed]]
+    vendor: str = ""
+    why_no_vendor: str = ""
+    set_up: Callable[[Sandbox], None] = lambda sandbox: None
+    add: Callable[[Sandbox, Answer], str] | None = None  # gives the vendor's id of the answer
+    revise: Callable[[Sandbox, str, str, datetime], None] | None = None  # id, new comment, when
+    webhook: Callable[[Sandbox, str], tuple[bytes, dict[str, str]]] | None = None
+    api: str = ""  # how paths of the API begin; tokens are fetched elsewhere
+    rows_per_page: int = 0
+    exempt: Mapping[str, str] = field(default_factory=dict)  # check -> reason
+
+
+@dataclass(frozen=True)
+class SinkHarness:
+    """`writes`: method and start of the path of what makes an effect. `amends`: the same of what
+    adds a note. `count`: the key under which the stand-in counts effects.
+
+    `refuse_second`: arm the stand-in so that of several actions the second is refused;
+    `words`: what it then says. `echo`: status and body with which the vendor refuses an action by
+    repeating a text. `revoke` and `restore`: the account's credentials, at the vendor's side.
+    `notes`: how often a marker stands in what people see there. `shown`: every text that people
+    see of the effects; `markup` says that it is HTML.
+    """
+
+    kind: str
+    vendor: str
+    settings: Callable[[Sandbox], Raw]
+    params: Raw
+    count: str
+    writes: tuple[str, str]
+    refuse_second: Callable[[Sandbox], None]
+    words: str
+    revoke: Callable[[Sandbox], None]
+    restore: Callable[[Sandbox], None]
+    shown: Callable[[Sandbox], list[str]]
+    subjects: Callable[[Sandbox], list[str]]
+    subject_field: str
+    markup: bool
+    has_url: bool = True
+    amends: tuple[str, str] | None = None
+    notes: Callable[[Sandbox, str], int] | None = None
+    echo: Callable[[str], Raw] | None = None
+    exempt: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,121 @@
+"""Forgetting: nothing personal stays, scores and receipts do, and a poll brings nothing back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from connector import delivery, erasure
+from connector.domain import Receipt
+from connector.ports import Capabilities
+from connector.store.tables import metadata
+from sqlalchemy import select
+
+
+class Desk:
+    capabilities = Capabilities(opens_case=True, batch=10, can_find=True)
+
+    def prepare(self, orders, now):
+        return [repr(order.facts).encode() for order in orders]
+
+    def send(self, batch, now):
+        return [Receipt(remote_id="T-1", url="https://acme.example.com/1") for _ in batch]
+
+    def find(self, batch, now):
+        return [None for _ in batch]
+
+
+def everything(world) -> str:
+    """All rows of all tables, as one text."""
+    with world.workspace.store.read() as connection:
+        return "".join(
+            repr(tuple(row))
+            for table in metadata.sorted_tables
+            for row in connection.execute(select(table))
+        )
+
+
+@pytest.fixture
+def told(world):
+    world.answer(id="1", score=2, comment="my secret story", email="ana@example.com", name="Ana Q")
+    world.answer(id="2", score=2, comment="another story", email="leo@example.com", name="Leo W")
+    store = world.workspace.store
+    delivery.deliver_batch(store, "desk", Desk(), lambda: world.now)
+    return world
+
+
+def test_erasing_an_address_leaves_nothing_personal_and_lists_what_is_at_vendors(told):
+    told.post(id="3", score="x", email="ana@example.com")
+    told.decide()
+    done = erasure.erase_email(told.workspace.store, " Ana@Example.com", told.now)
+
+    assert (done.responses, done.unread) == (1, 1)
+    assert [(p.kind, p.remote_id) for p in done.at_vendors] == [("zendesk.ticket", "T-1")]
+    rest = everything(told)
+    assert "my secret story" not in rest
+    assert "ana@example.com" not in rest
+    assert "Ana Q" not in rest
+    assert "another story" in rest
+    assert "leo@example.com" in rest
+
+
+def test_scores_keys_and_receipts_stay(told):
+    erasure.erase_email(told.workspace.store, "ana@example.com", told.now)
+
+    assert sorted((r.score, r.erased_at is None) for r in told.responses()) == [
+        (2, False),
+        (2, True),
+    ]
+    assert [a.remote_id for a in told.actions(sink="desk")] == ["T-1", "T-1"]
+
+
+def test_the_next_poll_does_not_bring_it_back_and_a_new_answer_is_welcome(told):
+    erasure.erase_email(told.workspace.store, "ana@example.com", told.now)
+
+    again = told.answer(id="1", score=2, comment="my secret story!", email="ana@example.com")
+    assert again.changes == {"erased": 1}
+    older = told.answer(id="7", score=2, comment="an older one", email="ana@example.com")
+    assert older.changes == {"erased": 1}
+    told.now += timedelta(hours=2)
+    newer = told.answer(id="8", score=2, comment="a new one", email="ana@example.com")
+    assert newer.changes == {"new": 1}
+
+
+def test_the_raw_bytes_of_what_came_back_are_not_kept(told):
+    erasure.erase_email(told.workspace.store, "ana@example.com", told.now)
+    told.answer(id="1", score=2, comment="my secret story!", email="ana@example.com")
+
+    assert "my secret story" not in everything(told)
+
+
+def test_one_response_can_be_erased_alone(told):
+    response = next(r.id for r in told.responses() if r.content["comment"] == "another story")
+
+    assert erasure.erase_response(told.workspace.store, response, told.now).responses == 1
+    assert "another story" not in everything(told)
+    assert "my secret story" in everything(told)
+    assert erasure.erase_response(told.workspace.store, "nothing", told.now) is None
+
+
+def test_an_erased_answer_sends_nothing_any_more(world):
+    world.answer(id="1", score=2, email="ana@example.com")
+    erasure.erase_email(world.workspace.store, "ana@example.com", world.now)
+
+    done = delivery.deliver_batch(world.workspace.store, "desk", Desk(), lambda: world.now)
+    assert done.outcomes == {}
+    assert [a.state for a in world.actions()] == ["superseded"]
+
+
+def test_no_address_is_a_clear_mistake(world):
+    with pytest.raises(ValueError, match="no e-mail address"):
+        erasure.erase_email(world.workspace.store, "ana", world.now)
+
+
+def test_retention_erases_what_is_too_old(told):
+    settings = told.workspace.settings.model_copy(update={"retention_days": 30})
+    store = told.workspace.store
+
+    assert erasure.apply_retention(store, settings, told.now + timedelta(days=29)) == 0
+    assert erasure.apply_retention(store, settings, told.now + timedelta(days=31)) == 2
+    assert erasure.apply_retention(store, settings, told.now + timedelta(days=31)) == 0
+    assert "story" not in everything(told)

@@ -1,0 +1,124 @@
+"""The receiver over HTTP: what is stored and what is not, and the unsubscribe page."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from connector.sinks import unsubscribe
+from connector.store import arrivals, outbox
+from connector.store.database import StoreDown
+from connector.text import hashed
+from connector.web.receiver import application
+from starlette.testclient import TestClient
+
+
+@pytest.fixture
+def rung() -> list[bool]:
+    return []
+
+
+@pytest.fixture
+def web(world, rung) -> TestClient:
+    return TestClient(application(world.workspace, lambda: rung.append(True)))
+
+
+def counts(world) -> dict[str, int]:
+    with world.workspace.store.read() as connection:
+        return arrivals.arrival_counts(connection)
+
+
+def test_a_signed_webhook_is_durable_before_it_is_answered(web, world, rung):
+    body = json.dumps({"id": "1", "score": 3, "survey": "nps"}).encode()
+    answer = web.post("/hooks/app", content=body, headers=world.signed(body, datetime.now(UTC)))
+
+    assert answer.status_code == 202
+    assert counts(world) == {"new": 1, "repeats": 0}
+    assert rung == [True]
+
+
+def test_the_same_webhook_again_is_accepted_and_only_counted(web, world):
+    body = json.dumps({"id": "1", "score": 3, "survey": "nps"}).encode()
+    for _ in range(3):
+        headers = world.signed(body, datetime.now(UTC))
+        assert web.post("/hooks/app", content=body, headers=headers).status_code == 202
+
+    assert counts(world) == {"new": 1, "repeats": 2}
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [("/hooks/app", 10, 401), ("/hooks/nobody", 10, 404), ("/hooks/app", 1024 * 1024 + 1, 413)],
+)
+def test_what_is_refused_stores_nothing_and_rings_no_bell(web, world, rung, path, size, status):
+    assert web.post(path, content=b"x" * size).status_code == status
+    assert counts(world) == {"repeats": 0}
+    assert rung == []
+
+
+def test_a_body_that_lies_about_its_length_is_stopped_while_it_streams(web, world):
+    def endless():
+        for _ in range(40):
+            yield b"x" * 65536
+
+    assert web.post("/hooks/app", content=endless()).status_code == 413
+    assert counts(world) == {"repeats": 0}
+
+
+def test_a_body_of_exactly_the_limit_is_read(web, world):
+    body = b'{"id": "1", "survey": "nps", "comment": "' + b"x" * (1024 * 1024 - 43) + b'"}'
+    assert len(body) == 1024 * 1024
+    answer = web.post("/hooks/app", content=body, headers=world.signed(body, datetime.now(UTC)))
+    assert answer.status_code == 202
+
+
+def test_a_file_source_takes_no_webhooks(web):
+    assert web.post("/hooks/file", content=b"Score\n3\n").status_code == 401
+
+
+def test_with_the_database_down_the_sender_is_told_to_come_again(web, world, monkeypatch):
+    def down(_work):
+        raise StoreDown("the database cannot be used")
+
+    monkeypatch.setattr(world.workspace.store, "write", down)
+    body = b'{"id": "1", "score": 3, "survey": "nps"}'
+    answer = web.post("/hooks/app", content=body, headers=world.signed(body, datetime.now(UTC)))
+    assert answer.status_code == 503
+
+
+def is_suppressed(world, address: str) -> bool:
+    with world.workspace.store.read() as connection:
+        return outbox.is_suppressed(connection, hashed("address", address))
+
+
+def test_one_click_unsubscribes_and_looking_at_the_page_does_not(web, world):
+    link = f"/u/{unsubscribe.token('ana@example.com', 't0ken')}"
+
+    page = web.get(link)
+    assert page.status_code == 200
+    assert "<button" in page.text
+    assert not is_suppressed(world, "ana@example.com")
+
+    answer = web.post(link, data={"List-Unsubscribe": "One-Click"}, follow_redirects=False)
+    assert answer.status_code == 200
+    assert is_suppressed(world, "ana@example.com")
+
+
+def test_a_forged_unsubscribe_link_does_nothing(web, world):
+    link = f"/u/{unsubscribe.token('ana@example.com', 'another secret')}"
+
+    assert web.post(link).status_code == 404
+    assert not is_suppressed(world, "ana@example.com")
+
+
+def test_it_says_whether_it_lives_and_whether_it_is_ready(web, world, monkeypatch):
+    assert web.get("/healthz").status_code == 200
+    assert web.get("/readyz").json() == {"ready": True}
+
+    def down(_store):
+        raise StoreDown("the database cannot be used")
+
+    monkeypatch.setattr("connector.web.receiver.ping", down)
+    assert web.get("/readyz").status_code == 503
+    assert web.get("/healthz").status_code == 200
