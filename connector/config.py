@@ -235,7 +235,8 @@ def _bare_secrets(
         for step in path:
             raw = raw[step]
         if not (isinstance(raw, str) and "${" in raw):
-            message = f"'{path[-1]}' is a secret and must not stand in this file"
+            name = next(step for step in reversed(path) if isinstance(step, str))
+            message = f"'{name}' is a secret and must not stand in this file"
             yield _problem(document, path, message, "write ${A_NAME} and set A_NAME outside")
 
 

@@ -135,7 +135,7 @@ def _store(
 ) -> int:
     def work(connection: Connection) -> int:
         for person, values, company in batch:
-            customer = people.identify(connection, person, now)
+            customer = people.identify(connection, person, now).customer
             if customer is not None:
                 people.put_attributes(connection, customer, values, company)
         return len(batch)

@@ -37,6 +37,13 @@ class Decided:
     changes: dict[str, int] = field(default_factory=dict)
     responses: list[str] = field(default_factory=list)
     sinks: set[str] = field(default_factory=set)
+    _added: dict[str, datetime] = field(default_factory=dict)
+
+    def added_at(self, connection: Connection, source: str) -> datetime:
+        """When the source was added; asked once a round."""
+        if source not in self._added:
+            self._added[source] = arrivals.source_row(connection, source).added_at
+        return self._added[source]
 
     @property
     def records(self) -> int:
@@ -59,6 +66,7 @@ def decide_in(connection: Connection, workspace: Workspace, now: datetime, limit
     ruleset = workspace.ruleset(connection)
     if ruleset is None:
         return done
+    heard: set[str] = set()
     for arrival in arrivals.undecided(connection, limit):
         if arrival.source not in workspace.settings.sources:
             reason = f"source '{arrival.source}' is no longer configured"
@@ -73,6 +81,10 @@ def decide_in(connection: Connection, workspace: Workspace, now: datetime, limit
         except Exception as error:  # noqa: BLE001 - one record must not stop the others
             found = _give_up(connection, arrival, error, now)
         done.changes[found.change] = done.changes.get(found.change, 0) + 1
+        if found.change in ("new", "revised"):
+            heard.add(arrival.source)
+    for source in heard:
+        arrivals.update_source(connection, source, last_answer_at=now)
     return done
 
 
@@ -90,18 +102,17 @@ def _decide_one(
     if found.response is None or found.content is None:
         return found
     settings: SourceSettings = workspace.settings.sources[arrival.source]
-    row = arrivals.source_row(connection, arrival.source)
-    if found.customer is not None:
+    if found.customer is not None and not found.stranger:
         people.lock(connection, found.customer)
-    history = not (arrival.act or is_news(found, arrival, settings, row.added_at, now))
+    added_at = done.added_at(connection, arrival.source)
+    history = not (arrival.act or is_news(found, arrival, settings, added_at, now))
     facts = gather_facts(connection, arrival.source, found)
     verdict = decide(ruleset, facts)
     number = answers.add_decision(
         connection, facts, verdict, ruleset.hash, __version__, history, now
     )
-    if found.change == "new":
-        answers.revise_response(connection, found.response, {"history": history})
-        arrivals.update_source(connection, arrival.source, last_answer_at=now)
+    if found.change == "new" and not history:
+        answers.revise_response(connection, found.response, {"history": False})
     if not history:
         quiet = _too_old_for_customers(found, workspace.settings, now)
         done.sinks |= place_orders(
@@ -137,7 +148,8 @@ def gather_facts(connection: Connection, source: str, found: Understood) -> Fact
     content, survey = found.content, found.survey
     if content is None or survey is None or found.response is None:
         raise ValueError("only a new or revised response has facts")
-    customer, company = people.attributes(connection, found.customer)
+    known = None if found.stranger else found.customer
+    customer, company = people.attributes(connection, known)
     person = content.respondent
     told: dict[str, Scalar] = {
         "email": person.email,
@@ -166,7 +178,7 @@ def gather_facts(connection: Connection, source: str, found: Understood) -> Fact
         properties=content.properties,
         customer=customer,
         company=company,
-        history=answers.history_of(connection, found.customer, found.response),
+        history=answers.history_of(connection, known, found.response),
     )
 
 

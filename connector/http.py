@@ -28,6 +28,7 @@ from connector import __version__
 from connector.errors import ConnectorError, LookFirst, Paused, TryLater
 
 RETRY_AFTER_SECONDS = (1.0, 3600.0)
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
 # Addresses (`…/contacts/jane@example.com`) and tokens or keys (24 characters and more) of a path.
@@ -143,8 +144,10 @@ class _Rebased(HTTPAdapter):
         asked = urlsplit(str(request.url))
         moved = request.copy()
         moved.url = self._base + asked.path + (f"?{asked.query}" if asked.query else "")
-        # The proxies in `kwargs` were chosen for the vendor's host, which is not asked.
-        kwargs["proxies"] = get_environ_proxies(moved.url, no_proxy=None)
+        # The proxies in `kwargs` were chosen for the vendor's host, which is not asked; and no
+        # proxy can lead to a port of this machine.
+        here = urlsplit(self._base).hostname in LOOPBACK
+        kwargs["proxies"] = {} if here else get_environ_proxies(moved.url, no_proxy=None)
         response = super().send(moved, **kwargs)
         response.request = request
         response.url = str(request.url)

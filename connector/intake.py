@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -37,6 +38,7 @@ class Understood(NamedTuple):
     content: Response | None = None
     survey: Survey | None = None
     customer: str | None = None
+    stranger: bool = False  # nothing was known about the customer before
     revision: int = 0
     answered_at: datetime | None = None
 
@@ -170,7 +172,7 @@ def _keep(
             return Understood("duplicate", response=identity)
         if _is_older(content.revised_at, known.revised_at):
             return Understood("stale", response=identity)
-    customer = people.identify(connection, content.respondent, now)
+    customer, stranger = people.identify(connection, content.respondent, now)
     if known is not None and customer is None:
         customer = known.customer_id  # a revision without the address is still the same person's
     answered_at = content.answered_at or (known.answered_at if known is not None else None)
@@ -195,7 +197,7 @@ def _keep(
         answers.revise_response(connection, identity, row)
     answers.add_revision(connection, identity, revision, content, arrival.id, now)
     change: Change = "new" if known is None else "revised"
-    return Understood(change, "", identity, content, survey, customer, revision, answered_at)
+    return Understood(change, "", identity, content, survey, customer, stranger, revision, answered_at)
 
 
 def content_hash(content: Response) -> str:
@@ -219,6 +221,8 @@ def _storable(content: Response) -> Response:
 def _scrub(value: Any) -> Any:
     if isinstance(value, str):
         return storable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON cannot hold it
     if isinstance(value, dict):
         return {_scrub(k): _scrub(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

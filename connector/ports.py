@@ -88,8 +88,8 @@ class SourceSettings(Value):
 class Source(Protocol):
     """Where answers come from. Built as `Adapter(settings, session)`."""
 
-    type: ClassVar[str]
     Settings: ClassVar[type[SourceSettings]]
+    type: ClassVar[str]
 
     def __init__(self, settings: Any, session: requests.Session) -> None: ...
 
@@ -186,10 +186,10 @@ class Sink(Protocol):
     Errors that concern the whole call are raised; those of one item are returned in its place.
     """
 
-    type: ClassVar[str]
-    kind: ClassVar[str]
     Settings: ClassVar[type[SinkSettings]]
     Params: ClassVar[type[Params]]
+    type: ClassVar[str]  # below the two above: in this class it hides the built-in `type`
+    kind: ClassVar[str]
     capabilities: ClassVar[Capabilities]
 
     def __init__(self, settings: Any, session: requests.Session) -> None: ...

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from connector.store import Store, schema
 from sqlalchemy import create_engine
+
+from connector.store import Store, schema
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -44,20 +45,22 @@ def postgres_url() -> Iterator[str]:
         drop = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
         if drop:
             os.chown(data, 65534, 65534)
-        quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, **drop}
-        init = [binaries / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "-N"]
-        subprocess.run(init, **quiet)
+
+        def run(*command: object) -> None:
+            words = [str(word) for word in command]
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+            subprocess.run(words, check=True, **quiet, **drop)
+
+        run(binaries / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "-N")
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-        log = data / "log"
-        start = [binaries / "pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start"]
-        subprocess.run(start, **quiet)
+        options = "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        control = (binaries / "pg_ctl", "-D", data)
+        run(*control, "-w", "-l", data / "log", "-o", f"-p {port} {options}", "start")
         try:
             yield f"postgresql+psycopg://test@127.0.0.1:{port}/postgres"
         finally:
-            stop = [binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"]
-            subprocess.run(stop, **quiet)
+            run(*control, "-m", "immediate", "stop")
 
 
 def _postgres_binaries(place: Path) -> Path | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,8 +18,12 @@ import click
 from connector.text import one_line
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from connector.config import Settings
     from connector.workspace import Workspace
+
+_WIDTH_OF_FILES = 160
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -53,6 +60,19 @@ def workspace(ctx: click.Context, secrets: bool = True) -> Iterator[Workspace]:
         opened.store.close()
 
 
+@contextmanager
+def stop_event() -> Iterator[threading.Event]:
+    """Set by SIGTERM and Ctrl-C while this lasts."""
+    stop = threading.Event()
+    names = (signal.SIGTERM, signal.SIGINT)
+    before = {name: signal.signal(name, lambda *_: stop.set()) for name in names}
+    try:
+        yield stop
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
 def log_to_stderr(ctx: click.Context) -> None:
     """Plain lines; what is logged holds no personal data."""
     level = logging.DEBUG if ctx.find_root().obj["verbose"] else logging.INFO
@@ -74,16 +94,26 @@ def _plain(value: object) -> object:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """For people: cells on one line, no control characters of a customer's text."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # An id in two lines could not be copied.
+        table.add_column(column, overflow="fold", no_wrap=column in ("response", "action"))
     for row in rows:
         table.add_row(*(Text(cell(value)) for value in row))
-    Console().print(table)
+    print_wide(table)
+
+
+def print_wide(table: Table) -> None:
+    """As wide as the terminal; wider where the output goes into a file or to another program."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=_WIDTH_OF_FILES)
+    console.print(table)
 
 
 def cell(value: object) -> str:

@@ -29,11 +29,18 @@ def run(ctx: click.Context, once: bool) -> int:
 
         engine = Embedded(opened)
         receiver = opened.settings.receiver
-        server = WebServer(application(opened, engine.arrived), receiver.host, receiver.port)
+        engine.start()
+        try:
+            server = WebServer(application(opened, engine.arrived), receiver.host, receiver.port)
+        except OSError as error:
+            engine.stop()
+            place = f"{receiver.host}:{receiver.port}"
+            raise click.ClickException(
+                f"cannot listen on {place} ({error.strerror}); change receiver: in connector.yaml"
+            ) from error
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
-        engine.start()
         server.start()
         click.echo(f"Receiving on {server.url}/hooks/<source>. Stop with Ctrl-C.", err=True)
         stop.wait()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 import click
 
-from connector.cli.common import config_path
+from connector.cli.common import config_path, stop_event
 
 
 @click.command()
@@ -24,11 +21,8 @@ def sandbox(ctx: click.Context) -> int:
     from connector.cli.demo.serving import addresses
     from connector.cli.demo.staging import reopened
 
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
     config = config_path(ctx)
-    with reopened(config.parent) as stage:
+    with stop_event() as stop, reopened(config.parent) as stage:
         click.echo(f"The stand-ins are up:\n{addresses(stage)}")
         click.echo(f"In another terminal: connector --config {config} doctor")
         click.echo("Stop with Ctrl-C.")

@@ -147,9 +147,8 @@ class Embedded:
         now = utc_now()
         with store.read() as connection:
             due = outbox.next_due(connection, id, now)
-        if due is None:
-            return _LONGEST_SLEEP_SECONDS
-        return min(max((due - now).total_seconds(), 0.01), _LONGEST_SLEEP_SECONDS)
+        wait = _LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()
+        return min(max(wait, 0.01), _LONGEST_SLEEP_SECONDS)
 
     def _poll(self, id: str, source: Source) -> float:
         now = utc_now()

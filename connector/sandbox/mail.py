@@ -11,7 +11,6 @@ command as `method` (AUTH, MAIL, RCPT, DATA) and the start of an address as `pat
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from email import message_from_bytes, policy
@@ -19,7 +18,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from connector.sandbox.core import Call, Clock, Fault, Reply, Route, Vendor
+from connector.sandbox.core import Call, Clock, Reply, Route, Vendor
 from connector.sandbox.credentials import SECRETS
 
 Row = dict[str, Any]
@@ -38,8 +37,6 @@ class Mail(Vendor):
 
     def __init__(self, clock: Clock, state: Row) -> None:
         super().__init__(clock, state or _seeds())
-        self._open: set[_Connection] = set()
-        self._stopping = asyncio.Event()
 
     def routes(self) -> list[Route]:
         return [("GET", "/messages", lambda _: Reply(200, self.state["messages"]))]
@@ -56,23 +53,27 @@ class Mail(Vendor):
             return list(self.state["messages"])
 
     async def serve(self, bound: socket.socket) -> asyncio.Server:
-        """Speak SMTP on the socket, in the running loop."""
-        self._stopping = asyncio.Event()
-        return await asyncio.get_running_loop().create_server(
-            lambda: _Connection(self, self._open), sock=bound
-        )
+        """Speak SMTP on the socket, in the running loop; the loop's end ends the connections."""
+        loop = asyncio.get_running_loop()
 
-    def hang_up(self) -> None:
-        """End every connection, held ones too."""
-        self._stopping.set()
-        for connection in list(self._open):
-            connection.abort()
+        def connection() -> SMTP:
+            return SMTP(
+                self,
+                hostname="sandbox.example.com",
+                ident="Sandbox",
+                authenticator=self.authenticate,
+                auth_require_tls=False,
+                enable_SMTPUTF8=True,
+                loop=loop,
+            )
+
+        return await loop.create_server(connection, sock=bound)
 
     # -- the dialogue; these names are aiosmtpd's ----------------------------------------------
 
     async def handle_MAIL(  # noqa: N802  # aiosmtpd calls it by this name
         self,
-        server: _Connection,
+        server: SMTP,
         session: Session,
         envelope: Envelope,
         address: str,
@@ -86,7 +87,7 @@ class Mail(Vendor):
 
     async def handle_RCPT(  # noqa: N802  # aiosmtpd calls it by this name
         self,
-        server: _Connection,
+        server: SMTP,
         session: Session,
         envelope: Envelope,
         address: str,
@@ -99,7 +100,7 @@ class Mail(Vendor):
         return "250 OK"
 
     async def handle_DATA(  # noqa: N802  # aiosmtpd calls it by this name
-        self, server: _Connection, session: Session, envelope: Envelope
+        self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         content = envelope.original_content or b""
         refusal = await self._step(
@@ -120,7 +121,7 @@ class Mail(Vendor):
 
     async def _step(
         self,
-        server: _Connection,
+        server: SMTP,
         command: str,
         address: str,
         content: bytes = b"",
@@ -130,7 +131,7 @@ class Mail(Vendor):
         call = Call(command, address, {}, [], {}, content)
         fault = self.next_fault(call)
         if fault is not None and fault.fault in ("hang", "slow"):
-            await self._hold(fault)
+            await asyncio.sleep(fault.seconds)
         if fault is not None and fault.fault == "status":
             self.record(call, fault.status, "status")
             return f"{fault.status} {fault.body or 'Sandbox: refused'}"
@@ -139,13 +140,10 @@ class Mail(Vendor):
             work()
         self.record(call, None if lost else 250, fault.fault if fault else None)
         if fault is not None and fault.fault in ("drop", "hang", "lose_reply"):
-            server.abort()
+            if isinstance(server.transport, asyncio.Transport):
+                server.transport.abort()
             await asyncio.Event().wait()  # the loss of the connection cancels this
         return None
-
-    async def _hold(self, fault: Fault) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), timeout=fault.seconds)
 
     def _keep(self, envelope: Envelope, content: bytes) -> None:
         parsed = message_from_bytes(content, policy=policy.default)
@@ -162,34 +160,6 @@ class Mail(Vendor):
                     "kind": str(parsed.get(KIND_HEADER, OTHER)),
                 }
             )
-
-
-class _Connection(SMTP):
-    """One client's connection; known to its server so that it can be ended."""
-
-    def __init__(self, mail: Mail, others: set[_Connection]) -> None:
-        super().__init__(
-            mail,
-            hostname="sandbox.example.com",
-            ident="Sandbox",
-            authenticator=mail.authenticate,
-            auth_require_tls=False,
-            enable_SMTPUTF8=True,
-            loop=asyncio.get_running_loop(),
-        )
-        self.others = others
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.others.add(self)
-        super().connection_made(transport)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.others.discard(self)
-        super().connection_lost(error)
-
-    def abort(self) -> None:
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
 
 
 def _seeds() -> Row:

@@ -163,7 +163,6 @@ class Sandbox:
         for server in servers.values():
             server.should_exit = True
         smtp.close()
-        self.mail.hang_up()
         await asyncio.gather(*serving)
 
     def _socket(self, name: str) -> socket.socket:

@@ -204,7 +204,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def subject_line(text: str, order: Order) -> str:
-    """One inert line, never empty. A leading apostrophe keeps a spreadsheet from running what starts with `=`:
+    """One inert line, never empty. A leading apostrophe keeps a spreadsheet from running `=...`:
     task lists are exported as CSV. https://owasp.org/www-community/attacks/CSV_Injection
     """
     line = headline(text, 255) or f"NPS {score_words(order.facts)}"

@@ -209,7 +209,7 @@ def _answer(response: requests.Response) -> dict[str, Any]:
         answer = response.json()
     except ValueError:
         answer = None
-    if not isinstance(answer, dict) or "ok" not in answer:
+    if not isinstance(answer, dict) or not isinstance(answer.get("ok"), bool):
         if response.status_code in (401, 403):
             raise Paused(f"Slack does not let us in ({response.status_code}); check the token")
         if 400 <= response.status_code < 500:
@@ -217,7 +217,9 @@ def _answer(response: requests.Response) -> dict[str, Any]:
         raise LookFirst("Slack gave an answer that is none; the message may have been posted")
     if answer["ok"] is True:
         return answer
-    raise _error(one_line(str(answer.get("error", "unknown")), 60))
+    said = str(answer.get("error"))
+    # Anything but one of its code words would not be Slack speaking, and could quote the message.
+    raise _error(said if re.fullmatch(r"[a-z][a-z0-9_]{0,60}", said) else "unknown")
 
 
 def _error(code: str) -> ConnectorError:

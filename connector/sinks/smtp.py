@@ -12,7 +12,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
@@ -30,7 +30,7 @@ class Server:
     port: int
     security: Security
     user: str
-    password: str
+    password: str = field(repr=False)
     local_name: str
     timeout_seconds: float
 
@@ -134,7 +134,7 @@ def _enter(smtp: smtplib.SMTP, server: Server) -> None:
         if server.user:
             smtp.login(server.user, server.password)
     except smtplib.SMTPNotSupportedError as missing:
-        what = "a login" if "AUTH" in str(missing) else "STARTTLS"
+        what = "login" if "AUTH" in str(missing) else "STARTTLS"
         raise Paused(
             f"the mail server offers no {what} on this port; check host, port and security"
         ) from None

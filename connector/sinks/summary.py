@@ -20,6 +20,8 @@ SHORT = 300  # characters of a name, a plan, a link
 NEXT_STEP = 2_000
 EARLIER = 120
 COMMENT = "Comment"
+BLOCKS = ("Next step", COMMENT, "Earlier answers")  # may have several lines
+THEIR_OWN = ("Score", COMMENT, "Survey", "Answered")
 
 # C0 and C1 without tab and line feed; embeddings, overrides and isolates, which could reorder the
 # words around them. Joiners stay: emoji and several scripts need them.
@@ -34,17 +36,15 @@ def lines(order: Order, for_customer: bool = False) -> Lines:
     `for_customer`: only what they told us themselves; nothing of what we know or plan.
     """
     facts = order.facts
-    next_step = "" if for_customer else inert(str(order.params.get("next_step") or ""))
+    next_step = inert(str(order.params.get("next_step") or ""))
+    survey = (facts.survey_name or facts.survey, facts.brand)
     found = [
         ("Next step", _cut(next_step.strip(), NEXT_STEP)),
         ("Respond by", moment(order.due_at)),
         ("Score", score_words(facts)),
         (COMMENT, inert(facts.comment).strip()),
         ("Language", facts.language if facts.comment else ""),
-        (
-            "Survey",
-            " - ".join(part for part in (facts.survey_name or facts.survey, facts.brand) if part),
-        ),
+        ("Survey", " - ".join(part for part in survey if part)),
         ("Answered", moment(facts.answered_at)),
         ("Customer", _known(facts.customer.get("name"))),
         ("E-mail", _known(facts.customer.get("email"))),
@@ -57,14 +57,10 @@ def lines(order: Order, for_customer: bool = False) -> Lines:
         ("Answer", facts.link or ""),
         ("Rule", order.rule_name),
     ]
-    kept = (
-        {"Score", COMMENT, "Survey", "Answered"} if for_customer else {label for label, _ in found}
-    )
-    block = {"Next step", COMMENT, "Earlier answers"}
     return [
-        (label, value if label in block else one_line(inert(value), SHORT))
+        (label, value if label in BLOCKS else one_line(inert(value), SHORT))
         for label, value in found
-        if value and label in kept
+        if value and (label in THEIR_OWN or not for_customer)
     ]
 
 

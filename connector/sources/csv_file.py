@@ -136,8 +136,8 @@ class CsvFile:
 
     def _response(self, cells: dict[str, str], copy: int, placed: Placed | None) -> Response:
         """`placed` is None where only the row itself is left to say what its headers were."""
-        read = _Cells(cells, (placed or self._place(tuple(cells))).fields, self._times)
-        kept = (placed or self._place(tuple(cells))).properties
+        here = placed or self._place(tuple(cells))
+        read = _Cells(cells, here.fields, self._times)
         return Response(
             record=read.id() if "id" in read.fields else _content_id(cells, copy),
             survey_ref=read.text("survey").strip(),
@@ -152,7 +152,9 @@ class CsvFile:
             answered_at=read.time("answered_at"),
             revised_at=read.time("revised_at"),
             language=read_language(read.text("language")),
-            properties={header: cells[header] for header in kept if cells[header].strip()},
+            properties={
+                header: cells[header] for header in here.properties if cells[header].strip()
+            },
             tags=read_tags(read.text("tags"), read.name("tags")),
             link=read_link(read.text("link")),
         )

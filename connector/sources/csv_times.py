@@ -49,14 +49,14 @@ class Times:
             )
             return self._local(found, day, month, field)
         try:
-            # A moment that changes with the zone is one that was written without an offset.
-            moment = read_time(written, "Etc/GMT+12", field)
-            zoneless = moment != read_time(written, "Etc/GMT-12", field)
+            moment = read_time(written, self.zone or "UTC", field)
         except Unreadable:
             if found := _YEAR_FIRST.fullmatch(written):
                 return self._local(found, found["day"], found["month"], field)
             raise
-        return read_time(written, self._zone(field), field) if zoneless else moment
+        if self.zone is None and moment != read_time(written, "Etc/GMT+12", field):
+            self._zone(field)  # it changes with the zone: it was written without an offset
+        return moment
 
     def _by_format(self, written: str, field: str) -> datetime:
         try:

@@ -154,6 +154,7 @@ class Delighted:
                 kept[mark] = (_created(row, until), changed)
                 newest = max(newest, changed)
             floor = min(newest or began * SECOND, began * SECOND) - OVERLAP_NANOSECONDS
+            floor = max(floor, place.overlap.floor or 0)
             kept = {
                 mark: (created, changed)
                 for mark, (created, changed) in kept.items()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -145,7 +146,8 @@ class GoogleForms:
     def pull(self, cursor: str | None, now: datetime) -> Iterator[Pulled]:
         """What was submitted since shortly before the newest answer; now and then everything.
 
-        The list has no order, so the cursor moves only when its last page is read.
+        The list has no order, so the cursor moves only when its last page is read. A list that was
+        stopped begins again; of a very long one, answers are handed on once more.
         """
         place = asking.place_of(cursor, _Place)
         moment = reading.to_nanoseconds(now)
@@ -170,7 +172,9 @@ class GoogleForms:
                 if not looked_up and not _asked(row) <= {q.id for q in place.questions}:
                     place, looked_up = self._looked_up(place, now), True
                 news.append(self._record(row, place))
-            after = place if more else _ended(place, read, moment if in_full else None)
+            after = (
+                _halfway(place, read) if more else _ended(place, read, moment if in_full else None)
+            )
             yield Pulled(records=tuple(news), cursor=after.model_dump_json(), more=more)
 
     def _record(self, row: Any, place: _Place) -> bytes:
@@ -239,6 +243,14 @@ def _chosen(questions: object) -> Chosen:
         return Chosen.model_validate(questions)
     except ValidationError:
         raise Unreadable("questions: expected the ids of score and comment") from None
+
+
+def _halfway(place: _Place, read: Mapping[str, int]) -> _Place:
+    """The place after a page that is not the last: the same, but it remembers what was handed on,
+    as far as a cursor can hold it."""
+    floor = place.overlap.floor or 0
+    marks = islice((mark for mark, at in read.items() if at > floor), MOST_MARKS)
+    return place.model_copy(update={"overlap": place.overlap.seeing(marks)})
 
 
 def _ended(place: _Place, read: Mapping[str, int], listed_at: int | None) -> _Place:

@@ -100,12 +100,17 @@ def still_mine(connection: Connection, claimed: Sequence[Any]) -> set[int]:
 
 
 def next_due(connection: Connection, sink: str, now: datetime) -> datetime | None:
-    """When this sink has something to do next; an account's pause and running leases count."""
+    """When this sink has something to do next; an account's pause and running leases count.
+
+    An amendment whose case is not made yet is not due: the case is, or waits for a person.
+    """
+    base = actions.alias("base")
     open_ones = (actions.c.sink == sink) & actions.c.state.in_(_OPEN)
     rows = connection.execute(
         select(actions.c.due_at, actions.c.lease_until, accounts.c.paused_until)
         .outerjoin(accounts, accounts.c.account == actions.c.account)
-        .where(open_ones)
+        .outerjoin(base, base.c.id == actions.c.amends)
+        .where(open_ones, or_(actions.c.amends.is_(None), base.c.state == "done"))
         .order_by(actions.c.due_at)
         .limit(50)
     ).all()

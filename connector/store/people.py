@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -27,31 +27,41 @@ def keys_of(person: Respondent) -> list[tuple[str, str]]:
     return [(kind, value) for kind, value in found if value is not None]
 
 
-def identify(connection: Connection, person: Respondent, now: datetime) -> str | None:
-    """The customer's id, made if new; None for an anonymous answer.
+class Identity(NamedTuple):
+    """Who an answer belongs to; `new` where nothing was known about them before."""
+
+    customer: str | None
+    new: bool = False
+
+
+def identify(connection: Connection, person: Respondent, now: datetime) -> Identity:
+    """The customer, made if new; nobody for an anonymous answer.
 
     The strongest key that is known decides. A weaker key that belongs to somebody else is left
     with them: two people are never merged by a shared phone or a recycled id.
     """
     keys = keys_of(person)
     if not keys:
-        return None
+        return Identity(None)
     owner = next((o for key in keys if (o := _owner(connection, key)) is not None), None)
     if owner is not None and keys[0][0] == "email" and not _may_be(connection, owner, keys[0]):
         owner = None  # known by a weaker key only, but with another e-mail: somebody else
     if owner is None:
-        owner = _new_customer(connection, person, keys[0], now)
-    elif person.name:
+        made, new = _new_customer(connection, person, keys[0], now)
+        for key in keys[1:]:
+            _claim(connection, key, made)
+        return Identity(made, new)
+    if person.name:
         unnamed = (customers.c.id == owner) & customers.c.name.is_(None)
         connection.execute(update(customers).where(unnamed).values(name=person.name))
     for key in keys:
         _claim(connection, key, owner)
-    return owner
+    return Identity(owner)
 
 
 def _new_customer(
     connection: Connection, person: Respondent, strongest: tuple[str, str], now: datetime
-) -> str:
+) -> tuple[str, bool]:
     made = uuid.uuid4().hex
     row: dict[str, Any] = {
         "id": made,
@@ -61,11 +71,11 @@ def _new_customer(
     }
     connection.execute(insert(customers).values(**row))
     if _claim(connection, strongest, made):
-        return made
+        return made, True
     # Another process made the same customer at the same moment: theirs counts.
     connection.execute(delete(customers).where(customers.c.id == made))
     other = _owner(connection, strongest)
-    return other if other is not None else made
+    return (made, True) if other is None else (other, False)
 
 
 def _claim(connection: Connection, key: tuple[str, str], customer: str) -> bool:

@@ -34,7 +34,9 @@ def unfinished(connection: Connection) -> Unfinished:
 
 def records_after(connection: Connection, number: int) -> Sequence[Any]:
     columns = (inbox.c.id, inbox.c.source, inbox.c.door)
-    return connection.execute(select(*columns).where(inbox.c.id > number).order_by(inbox.c.id)).all()
+    return connection.execute(
+        select(*columns).where(inbox.c.id > number).order_by(inbox.c.id)
+    ).all()
 
 
 def decisions_after(connection: Connection, number: int) -> Sequence[Any]:

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from connector.intake import receive
-from connector.sinks import unsubscribe
+from connector.sinks.unsubscribe import address_for
 from connector.store import outbox
 from connector.store.database import StoreDown, ping
 from connector.text import hashed
@@ -117,7 +117,7 @@ class _Receiver:
             secret = getattr(sink, "unsubscribe_secret", None)
             if secret is None:
                 continue
-            address = unsubscribe.address_for(token, secret.get_secret_value())
+            address = address_for(token, secret.get_secret_value())
             if address is not None:
                 return address
         return None

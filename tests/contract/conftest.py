@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector import patience
 from connector.sandbox import Sandbox
+from connector.store import Store, schema
 
 # The plain functions beside the tests use assert as well, and should say as much when it fails.
 HELPERS = sorted(path.stem for path in Path(__file__).parent.glob("*_*.py"))
@@ -27,3 +29,29 @@ def sandbox() -> Iterator[Sandbox]:
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads that may be repeated are repeated as often as ever, but without a pause."""
     monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.001)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database at the newest schema, to be copied: migrating takes longer than a delivery."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    store = Store(f"sqlite:///{path}")
+    schema.upgrade(store)
+    store.close()
+    return path
+
+
+@pytest.fixture
+def new_bench(sandbox: Sandbox, tmp_path: Path, empty_store: Path) -> Iterator[Callable[..., Any]]:
+    """Makes the bench of a sink from its harness; its store is closed at the end."""
+    from tests.contract.sink_bench import SinkBench
+
+    made: list[SinkBench] = []
+
+    def make(harness: Any, adapter: Any = None) -> SinkBench:
+        made.append(SinkBench(harness, sandbox, tmp_path, empty_store, adapter))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.store.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from connector.sandbox import Sandbox
 
@@ -50,7 +50,7 @@ class SourceHarness:
     why_no_vendor: str = ""
     set_up: Callable[[Sandbox], None] = lambda sandbox: None
     add: Callable[[Sandbox, Answer], str] | None = None  # gives the vendor's id of the answer
-    revise: Callable[[Sandbox, str, str, datetime], None] | None = None  # id, new comment, when
+    revise: Callable[[Sandbox, str, str, datetime], object] | None = None  # id, new comment, when
     webhook: Callable[[Sandbox, str], tuple[bytes, dict[str, str]]] | None = None
     api: str = ""  # how paths of the API begin; tokens are fetched elsewhere
     rows_per_page: int = 0
@@ -58,33 +58,42 @@ class SourceHarness:
 
 
 @dataclass(frozen=True)
-class SinkHarness:
-    """`writes`: method and start of the path of what makes an effect. `amends`: the same of what
-    adds a note. `count`: the key under which the stand-in counts effects.
+class Shown:
+    """A text that a person sees at the far side, and how their program reads it: `html`, `mrkdwn`
+    (Slack), `plain`, `line` (a subject) or `cell` (a subject that is exported to spreadsheets)."""
 
-    `refuse_second`: arm the stand-in so that of several actions the second is refused;
-    `words`: what it then says. `echo`: status and body with which the vendor refuses an action by
-    repeating a text. `revoke` and `restore`: the account's credentials, at the vendor's side.
-    `notes`: how often a marker stands in what people see there. `shown`: every text that people
-    see of the effects; `markup` says that it is HTML.
+    text: str
+    form: Literal["html", "mrkdwn", "plain", "line", "cell"]
+
+
+@dataclass(frozen=True)
+class SinkHarness:
+    """`settings`: as in connector.yaml, secrets filled in. `params`: as the rules decided them;
+    `subject`: which of them holds a line of the rule's own words.
+
+    `writes`: method and start of the path of the request that makes an effect, `count` the key
+    under which the stand-in counts effects. `refuse_second`: arm the stand-in so that of several
+    actions the second is refused, with `words`. `echo`: how the vendor refuses by repeating a
+    text. `revoke` and `restore`: the credentials, at the vendor's side.
+
+    `shown`: what people see there, `notes` how often they see a marker, `amends` the request that
+    adds a note, `close` what makes the case closed; all read or change the stand-in's state.
     """
 
     kind: str
     vendor: str
     settings: Callable[[Sandbox], Raw]
     params: Raw
-    count: str
+    subject: str
     writes: tuple[str, str]
-    refuse_second: Callable[[Sandbox], None]
+    refuse_second: Callable[[Sandbox], object]
     words: str
+    echo: Callable[[str], Raw]
     revoke: Callable[[Sandbox], None]
     restore: Callable[[Sandbox], None]
-    shown: Callable[[Sandbox], list[str]]
-    subjects: Callable[[Sandbox], list[str]]
-    subject_field: str
-    markup: bool
+    shown: Callable[[Raw], list[Shown]]
     has_url: bool = True
-    amends: tuple[str, str] | None = None
-    notes: Callable[[Sandbox, str], int] | None = None
-    echo: Callable[[str], Raw] | None = None
-    exempt: Mapping[str, str] = field(default_factory=dict)
+    amends: tuple[str, str] = ("", "")
+    notes: Callable[[Raw, str], int] = lambda state, marker: 0
+    close: Callable[[Sandbox, str], object] = lambda sandbox, remote_id: None
+    exempt: Mapping[str, str] = field(default_factory=dict)  # check -> reason

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from connector import sources
 from connector.domain import Note, Pulled, Response
 from connector.http import Session
-from connector.ports import Source
+from connector.ports import Source, SourceSettings
 from connector.sandbox import Sandbox, Vendor
-from tests.contract.harness import Answer, Raw, SourceHarness
+from tests.contract.harness import Answer, SourceHarness
 from tests.contract.source_harness import common
-from tests.contract.watching import TIMEOUT
+from tests.contract.watching import PATIENT
 
 Adapter = Callable[[Any, Any], Any]  # a Source class, or a broken copy of one
 
@@ -26,18 +26,21 @@ class SourceBench:
     harness: SourceHarness
     sandbox: Sandbox
     adapter: Adapter | None = None
-    settings: Raw = field(default_factory=dict)
+    timeout: tuple[float, float] = PATIENT
 
     def __post_init__(self) -> None:
         self.sandbox.reset()
         self.harness.set_up(self.sandbox)
 
+    def chosen(self, **settings: Any) -> SourceSettings:
+        raw = common(self.harness, self.sandbox, settings)
+        return sources.load(self.harness.type).Settings.model_validate(raw)
+
     def source(self, **settings: Any) -> Any:
         """A new adapter, as after a restart. It is polled, so it is more than a `Source`."""
-        kind = sources.load(self.harness.type)
-        raw = common(self.harness, self.sandbox, {**self.settings, **settings})
-        chosen = kind.Settings.model_validate(raw)
-        return (self.adapter or kind)(chosen, Session(chosen.base_url, TIMEOUT))
+        chosen = self.chosen(**settings)
+        make = self.adapter or sources.load(self.harness.type)
+        return make(chosen, Session(chosen.base_url, self.timeout))
 
     @property
     def vendor(self) -> Vendor:

@@ -136,9 +136,7 @@ def check_nobody_is_believed_without_a_signature(bench: SourceBench) -> None:
 
 def check_nothing_secret_or_personal_is_said(bench: SourceBench) -> None:
     with listening() as heard:
-        source = bench.source()
-        heard.texts += [repr(source), str(vars(source).get("_settings")), source.type]
-        heard.texts.append(repr(source.Settings.model_validate(source._settings)))
+        heard.texts += [repr(bench.chosen()), str(bench.chosen()), repr(bench.source())]
         unreadable(bench, heard)
         if bench.harness.vendor:
             polled(bench, heard)

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import datetime
 from typing import Any
 
 from connector.sandbox import SECRETS, Sandbox
@@ -29,10 +28,6 @@ def delighted_add(sandbox: Sandbox, answer: Answer) -> str:
     return str(sandbox.delighted.add_response(answer.score, **about)["id"])
 
 
-def delighted_revise(sandbox: Sandbox, id: str, comment: str, at: datetime) -> None:
-    sandbox.delighted.revise(id, comment=comment, at=at)
-
-
 def delighted_signed(sandbox: Sandbox) -> list[Signed]:
     row = sandbox.delighted.add_response(3, comment="Muy lento", email="dora@example.com")
     body, headers = sandbox.delighted.webhook(row["id"], "survey_response.created")
@@ -50,7 +45,7 @@ DELIGHTED = SourceHarness(
     scored=lambda raw: json.dumps({"id": "1", "score": raw, "created_at": 1795198625}).encode(),
     signed=delighted_signed,
     add=delighted_add,
-    revise=delighted_revise,
+    revise=lambda sandbox, id, comment, at: sandbox.delighted.revise(id, comment=comment, at=at),
     webhook=lambda sandbox, id: sandbox.delighted.webhook(id, "survey_response.created"),
     api="/v1/",
     rows_per_page=100,
@@ -90,8 +85,8 @@ GOOGLE_FORMS = SourceHarness(
     scored=google_scored,
     signed=lambda sandbox: [],
     add=google_add,
-    revise=lambda sandbox, id, comment, at: _void(
-        sandbox.google.edit_response(FORM, id, {"b2": comment}, at=at)
+    revise=lambda sandbox, id, comment, at: sandbox.google.edit_response(
+        FORM, id, {"b2": comment}, at=at
     ),
     api="/v1/forms/",
     rows_per_page=30,
@@ -139,9 +134,7 @@ HOTJAR = SourceHarness(
     scored=hotjar_scored,
     signed=hotjar_signed,
     add=hotjar_add,
-    revise=lambda sandbox, id, comment, at: _void(
-        sandbox.hotjar.complete_response(id, {"q2": comment})
-    ),
+    revise=lambda sandbox, id, comment, at: sandbox.hotjar.complete_response(id, {"q2": comment}),
     api="/v1/sites/",
     rows_per_page=100,
 )
@@ -201,7 +194,3 @@ SOURCES = {one.type: one for one in (DELIGHTED, GOOGLE_FORMS, HOTJAR, WEBHOOK, C
 def common(harness: SourceHarness, sandbox: Sandbox, more: Raw) -> Raw:
     """The settings with what every source takes."""
     return {"type": harness.type, "survey": "nps", **harness.settings(sandbox), **more}
-
-
-def _void(_: Any) -> None:
-    """For seeding calls whose answer nobody needs."""

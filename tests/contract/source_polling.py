@@ -14,6 +14,7 @@ from connector.errors import ConnectorError, Paused, Refused, TryLater
 from tests.contract.source_bench import SourceBench, ids
 from tests.contract.watching import (
     HANGS_SECONDS,
+    IMPATIENT,
     IN_TIME_SECONDS,
     is_bounded,
     stopwatch,
@@ -188,6 +189,7 @@ def check_every_request_ends_in_time(bench: SourceBench) -> None:
         bench.poll()
     assert seen
     assert all(is_bounded(timeout) for timeout in seen), "a request without a time-out"
+    bench.timeout = IMPATIENT
     for path in ("*", bench.harness.api):
         bench.vendor.fault("hang", path=path, times=None, seconds=HANGS_SECONDS)
         with stopwatch() as taken, pytest.raises(TryLater):

@@ -17,9 +17,10 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from connector.sandbox import Sandbox
 
-TIMEOUT = (0.5, 0.35)  # seconds to connect and of silence, for adapters under test
-HANGS_SECONDS = 2.5  # how long a stand-in holds a request that nobody answers
-IN_TIME_SECONDS = 2.0  # three tries of a read end before this, waiting for the stand-in does not
+PATIENT = (3.0, 20.0)  # seconds to connect and of silence, for adapters under test
+IMPATIENT = (3.0, 0.3)  # where the stand-in is not going to answer
+HANGS_SECONDS = 3.0  # how long it holds such a request
+IN_TIME_SECONDS = 2.5  # three tries of a read end before this, waiting for the stand-in does not
 
 
 @contextmanager

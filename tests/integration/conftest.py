@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from connector import config, deciding, intake
 from connector.deciding import Decided
 from connector.store import browsing
@@ -66,7 +67,9 @@ rules:
     when: {segment: detractor, comment: {mentions: refund}}
     then:
       - zendesk.ticket: {priority: urgent, next_step: Call now., respond_within: 4h}
-      - slack.message: {channel: "#retention", text: "Refund: {{ customer.name | default('someone') }}"}
+      - slack.message:
+          channel: "#retention"
+          text: "Refund: {{ customer.name | default('someone') }}"
   - id: detractor
     when: {segment: detractor}
     then:
@@ -126,9 +129,7 @@ class World:
 
 
 @pytest.fixture
-def make_world(
-    store_url: str, tmp_path: Path, now: datetime
-) -> Iterator[Callable[..., World]]:
+def make_world(store_url: str, tmp_path: Path, now: datetime) -> Iterator[Callable[..., World]]:
     opened: list[Workspace] = []
 
     def make(rules: str = RULES, surge: int = 200, added_before: timedelta = timedelta(hours=1)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from connector.customers import import_customers
 from connector.domain import Respondent
 from connector.errors import Refused
@@ -10,7 +11,7 @@ from connector.store import people
 
 
 def who(store, now, **person) -> str | None:
-    return store.write(lambda c: people.identify(c, Respondent(**person), now))
+    return store.write(lambda c: people.identify(c, Respondent(**person), now).customer)
 
 
 def seen(store, now, **person):

@@ -8,20 +8,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from connector import delivery
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, Refused, TryLater
 from connector.ports import Capabilities
 from connector.store import alarms, outbox
 
+FINDS = Capabilities(
+    opens_case=True, batch=10, can_find=True, look_again_after=timedelta(minutes=2)
+)
+
 
 @dataclass
 class FakeSink:
     """Keeps what it made; `then` are outcomes to play before it behaves."""
 
-    capabilities: Capabilities = Capabilities(
-        opens_case=True, batch=10, can_find=True, look_again_after=timedelta(minutes=2)
-    )
+    capabilities: Capabilities = FINDS
     made: dict[str, bytes] = field(default_factory=dict)
     sent: list[bytes] = field(default_factory=list)
     then: list[Callable[[Any], Any]] = field(default_factory=list)
@@ -42,9 +45,7 @@ class FakeSink:
         return Receipt(remote_id=f"T-{len(self.made)}", url="https://acme.example.com/1")
 
     def find(self, batch, now):
-        return [
-            Receipt(remote_id="found") if p.order.key in self.made else None for p in batch
-        ]
+        return [Receipt(remote_id="found") if p.order.key in self.made else None for p in batch]
 
     def makes_then(self, error):
         def play(batch):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
+
 from connector import delivery, erasure
 from connector.domain import Receipt
 from connector.ports import Capabilities
 from connector.store.tables import metadata
-from sqlalchemy import select
 
 
 class Desk:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from connector import config, importing
 from connector.workspace import open_workspace
 

@@ -6,12 +6,13 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from starlette.testclient import TestClient
+
 from connector.sinks import unsubscribe
 from connector.store import arrivals, outbox
 from connector.store.database import StoreDown
 from connector.text import hashed
 from connector.web.receiver import application
-from starlette.testclient import TestClient
 
 
 @pytest.fixture

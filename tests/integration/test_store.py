@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import select
+
 from connector.store import Store, alarms, schema
 from connector.store.database import StoreDown
 from connector.store.tables import alarms as alarm_table
 from connector.store.tables import metadata
-from sqlalchemy import select
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(store):

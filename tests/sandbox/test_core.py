@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from connector.sandbox import Sandbox
+from connector.sandbox import Sandbox, credentials
 from connector.sandbox.core import Call, Clock, Fault, Reply, Route, Vendor
 
 AUTH = ("agent@example.com/token", "zd-sandbox-token")
@@ -165,6 +165,7 @@ def test_the_clock_is_shared_and_moved_over_http(sandbox: Sandbox) -> None:
     before = sandbox.clock.now()
     assert control(sandbox, "POST", "clock", {"advance_seconds": 7200}).status_code == 200
     assert 7200 <= (sandbox.clock.now() - before).total_seconds() < 7260
+    assert sandbox.clock.timestamp() - before.timestamp() >= 7200
     assert sandbox.salesforce.clock is sandbox.zendesk.clock
     assert control(sandbox, "POST", "clock", {"advance": 1}).status_code == 400
 
@@ -197,11 +198,14 @@ def test_a_new_sandbox_starts_and_ends_quickly_even_while_a_request_hangs() -> N
     assert set(threading.enumerate()) <= set(others)
 
 
-def test_a_reopened_sandbox_knows_everything_and_keeps_its_addresses(tmp_path: Path) -> None:
+def test_a_reopened_sandbox_knows_everything_and_keeps_its_addresses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Sandbox(tmp_path) as first:
         create(first, headers={"Idempotency-Key": "k"})
         first.clock.advance(60)
         urls, account = first.urls, first.secrets["GOOGLE_SERVICE_ACCOUNT"]
+    monkeypatch.setattr(credentials, "_keys", {})  # as in another process
     with Sandbox(tmp_path) as second:
         assert second.urls == urls
         assert second.secrets["GOOGLE_SERVICE_ACCOUNT"] == account

@@ -159,6 +159,15 @@ def test_a_slow_server_stores_the_message_in_the_end(
     assert len(mail.messages()) == 1
 
 
+def test_the_end_of_the_sandbox_ends_idle_connections() -> None:
+    with Sandbox() as sandbox:
+        client = connected(sandbox)
+        client.login(USER, PASSWORD)
+    with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionResetError)):
+        client.noop()
+    client.close()
+
+
 def test_a_held_connection_does_not_keep_the_sandbox_alive() -> None:
     sandbox = Sandbox()
     sandbox.start()

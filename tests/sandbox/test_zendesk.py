@@ -186,8 +186,8 @@ def test_a_ticket_is_made_as_asked(api: Api, zendesk: Zendesk) -> None:
 
 
 def test_the_same_requester_is_found_again(api: Api) -> None:
-    first = api.create().json()["ticket"]
-    second = api.create(requester={"email": "JO@example.org"}).json()["ticket"]
+    first = api.create(requester={"name": "Jo", "email": "Jo@Example.org"}).json()["ticket"]
+    second = api.create(requester={"email": "jo@example.ORG"}).json()["ticket"]
     assert first["requester_id"] == second["requester_id"]
     found = api("GET", "users/search?query=email:jo@example.org").json()["users"]
     assert [user["id"] for user in found] == [first["requester_id"]]
@@ -351,8 +351,9 @@ def test_an_update_appends_a_note_and_leaves_an_audit(api: Api, zendesk: Zendesk
         "normal",
         "urgent",
     )
+    api("PUT", f"tickets/{number}", {"ticket": {"comment": {"body": "hi", "public": True}}})
     counts = zendesk.counts()
-    assert (counts["zendesk.note"], counts["zendesk.public_comment"]) == (1, 0)
+    assert (counts["zendesk.note"], counts["zendesk.public_comment"]) == (1, 1)
 
 
 def test_an_audit_tells_the_agent_from_the_connector(api: Api, zendesk: Zendesk) -> None:
@@ -361,6 +362,13 @@ def test_an_audit_tells_the_agent_from_the_connector(api: Api, zendesk: Zendesk)
     authors = [row["author_id"] for row in api("GET", f"tickets/{number}/audits").json()["audits"]]
     assert authors == [9001, 9002]
     assert zendesk.counts()["zendesk.note"] == 0  # not made through the API
+
+
+def test_an_update_makes_no_user(api: Api, zendesk: Zendesk) -> None:
+    number, users = api.made(), len(zendesk.state["users"])
+    other = {"name": "New Person", "email": "new@example.org"}
+    api("PUT", f"tickets/{number}", {"ticket": {"requester": other}})
+    assert len(zendesk.state["users"]) == users
 
 
 def test_a_closed_ticket_takes_nothing(api: Api, zendesk: Zendesk) -> None:

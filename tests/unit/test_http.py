@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from connector.errors import ConnectorError, LookFirst, Paused, TryLater
 from connector.http import Session, retry_after_seconds
-from connector.patience import patiently
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECRET = "tok-9f8e7d6c5b4a"
@@ -388,7 +387,8 @@ def test_base_url_replaces_the_host_and_the_client_keeps_its_own_view(server: Se
 def test_a_proxy_meant_for_the_vendor_is_not_asked_for_the_base_url(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
     server.then(reply(200))
     with Session(base_url=server.url) as session:
         assert session.get(f"{VENDOR}/v2/things").ok
@@ -508,47 +508,3 @@ def test_the_log_shows_no_query_even_at_debug_level(
     call(session, "POST")
     assert SECRET not in caplog.text
     assert ADDRESS not in caplog.text
-
-
-# -- patience ------------------------------------------------------------------------------------
-
-
-def failing(times: int, error: ConnectorError) -> Callable[[], int]:
-    calls = iter(range(100))
-
-    def read() -> int:
-        if (made := next(calls)) < times:
-            raise error
-        return made
-
-    return read
-
-
-def test_a_read_is_repeated_twice_after_short_waits() -> None:
-    waits: list[float] = []
-    assert patiently(failing(2, TryLater("busy")), waits.append) == 2
-    assert waits == [0.4, 0.8]
-
-
-def test_patience_ends_with_the_last_error() -> None:
-    waits: list[float] = []
-    with pytest.raises(TryLater, match="busy"):
-        patiently(failing(3, TryLater("busy")), waits.append)
-    assert len(waits) == 2
-
-
-def test_a_short_wish_of_the_far_side_is_granted_a_long_one_is_passed_on() -> None:
-    waits: list[float] = []
-    assert patiently(failing(1, TryLater("busy", retry_after_seconds=1)), waits.append) == 1
-    assert waits == [1]
-    with pytest.raises(TryLater):
-        patiently(failing(1, TryLater("busy", retry_after_seconds=2)), waits.append)
-    assert waits == [1]
-
-
-@pytest.mark.parametrize("error", [LookFirst("unknown"), Paused("revoked")])
-def test_only_try_later_is_tried_again(error: ConnectorError) -> None:
-    waits: list[float] = []
-    with pytest.raises(type(error)):
-        patiently(failing(1, error), waits.append)
-    assert waits == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.common import as_json, log_to_stderr, print_json
+from connector.cli.common import as_json, log_to_stderr, print_json, stop_event
 
 if TYPE_CHECKING:
     from connector.cli.demo.play import Running
@@ -55,7 +54,9 @@ def demo(ctx: click.Context, as_json: bool, serve: bool, keep: Path | None) -> i
         started = datetime.now(UTC)
         seed(stage.sandbox, started)
         say("ready", "stand-ins of eight vendors are up, with answers in three of them")
-        say("ready", f"this copy of the shipped rules says settle: {SHORT_SETTLE}: mails go at once")
+        say(
+            "ready", f"this copy of the shipped rules says settle: {SHORT_SETTLE}: mails go at once"
+        )
         with running(stage, started, say) as run:
             poster = Poster(run.url, say, run.watcher.look)
             perform(run, stage.sandbox, started, poster)
@@ -76,13 +77,12 @@ def demo(ctx: click.Context, as_json: bool, serve: bool, keep: Path | None) -> i
 
 def _serve(run: Running, stage: Stage) -> None:
     from connector.cli.demo.serving import invitation
+    from connector.cli.demo.watching import LOOK_EVERY_SECONDS
 
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    click.echo(invitation(run.url, stage), err=True)
-    while not stop.wait(0.2):
-        run.watcher.look()
+    with stop_event() as stop:
+        click.echo(invitation(run.url, stage), err=True)
+        while not stop.wait(LOOK_EVERY_SECONDS):
+            run.watcher.look()
 
 
 @contextlib.contextmanager

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import requests
-
+from connector.cli.demo.posting import TIMEOUT_SECONDS, direct
 from connector.cli.demo.watching import AMENDMENT, effect_name
 from connector.store import arrivals, outbox, watching
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from connector.store import Store
 
 COUNTED = ("zendesk", "salesforce", "hubspot", "slack", "mail")
-_TIMEOUT_SECONDS = 10.0
 
 Result = dict[str, Any]
 
@@ -34,9 +32,7 @@ def result(store: Store, urls: Mapping[str, str], refused_webhooks: int) -> Resu
     segments = Counter(item["segment"] or "none" for item in items)
     return {
         "responses": len(items),
-        "segments": {
-            name: segments[name] for name in ("promoter", "passive", "detractor", "none")
-        },
+        "segments": {name: segments[name] for name in ("promoter", "passive", "detractor", "none")},
         "effects": effects,
         "actions": made,
         "rejected": sum(n for (_, state), n in states.items() if state == "parked"),
@@ -44,9 +40,7 @@ def result(store: Store, urls: Mapping[str, str], refused_webhooks: int) -> Resu
         "quarantined": came.get("quarantined", 0),
         "duplicates": came["repeats"] + came.get("duplicate", 0),
         "amended": sum(
-            n
-            for (kind, state), n in states.items()
-            if state == "done" and kind.endswith(AMENDMENT)
+            n for (kind, state), n in states.items() if state == "done" and kind.endswith(AMENDMENT)
         ),
         "history": sum(item["history"] for item in items),
         "items": items,
@@ -54,11 +48,12 @@ def result(store: Store, urls: Mapping[str, str], refused_webhooks: int) -> Resu
 
 
 def counted_by_stand_ins(urls: Mapping[str, str]) -> dict[str, int]:
-    """What exists at the far side, asked over HTTP; kinds of which there is nothing are left out."""
+    """What exists at the far side, asked over HTTP; kinds with nothing are left out."""
     found: dict[str, int] = {}
-    for vendor in COUNTED:
-        reply = requests.get(f"{urls[vendor]}/_sandbox/counts", timeout=_TIMEOUT_SECONDS)
-        found |= {kind: count for kind, count in reply.json().items() if count}
+    with direct() as session:
+        for vendor in COUNTED:
+            reply = session.get(f"{urls[vendor]}/_sandbox/counts", timeout=TIMEOUT_SECONDS)
+            found |= {kind: count for kind, count in reply.json().items() if count}
     return dict(sorted(found.items()))
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
-
-from connector.cli.demo.posting import sample_typeform_body
 
 if TYPE_CHECKING:
     from connector.cli.demo.staging import Stage
+
+_COMMANDS = """\
+  now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  body='{{"event_type": "form_response", "form_response": {{"token": "mine '$now'",
+    "submitted_at": "'$now'", "hidden": {{"email": "you@example.com", "name": "You"}}, "answers": [
+    {{"number": 2, "field": {{"type": "opinion_scale"}}}},
+    {{"text": "I want a refund", "field": {{"type": "long_text"}}}}]}}}}'
+  digest=$(printf %s "$body" | openssl dgst -sha256 -hmac '{secret}' -binary | base64)
+  curl -H "Typeform-Signature: sha256=$digest" --data-raw "$body" {receiver}/hooks/typeform"""
 
 
 def addresses(stage: Stage) -> str:
@@ -27,8 +33,6 @@ Receiving on {receiver}/hooks/<source>. The stand-ins:
 
 Post an answer of your own, signed as Typeform signs:
 
-  body={shlex.quote(sample_typeform_body())}
-  digest=$(printf %s "$body" | openssl dgst -sha256 -hmac {shlex.quote(secret)} -binary | base64)
-  curl -H "Typeform-Signature: sha256=$digest" --data-raw "$body" {receiver}/hooks/typeform
+{_COMMANDS.format(secret=secret, receiver=receiver)}
 
 Stop with Ctrl-C."""

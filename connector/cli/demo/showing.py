@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import cell
+from connector.cli.common import cell, print_wide
 
 if TYPE_CHECKING:
     from connector.cli.demo.counting import Result
@@ -22,7 +22,6 @@ _COLOURS = {
     "withheld": "yellow",
     "refused": "magenta",
 }
-_WIDTH = 150
 
 
 def speaker() -> Say:
@@ -56,7 +55,6 @@ def show(found: Result, differences: list[str]) -> None:
 
 
 def _table(items: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -70,10 +68,7 @@ def _table(items: list[dict[str, Any]]) -> None:
         score = cell(item["score"])
         cells = (item["id"][:9], item["source"], score, item["segment"] or "-", rules, made)
         table.add_row(*(Text(one) for one in cells))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH)
-    console.print(table)
+    print_wide(table)
 
 
 def _effect(effect: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Watching the store: a line for each thing that happens, and waiting until nothing is left to do."""
+"""Watching the store: a line for each thing that happens, and waiting until all of it is done."""
 
 from __future__ import annotations
 
@@ -121,7 +121,9 @@ class Watcher:
             self._people[row.response_id] = one_line(name, 40)
             self._say("decided", _decided(row, facts, self._people[row.response_id]))
         for source, count in old.items():
-            self._say("history", f"{count} old answers from {source}: kept, nothing is made of them")
+            self._say(
+                "history", f"{count} old answers from {source}: kept, nothing is made of them"
+            )
 
     def _tell_action(self, row: Any) -> None:
         before = self._states.get(row.id)

@@ -126,8 +126,6 @@ class Parser:
         joint = "or" if self.peek("or") else "and"
         while self.skip(joint):
             tests.append(self.condition())
-        if self.peek("or") or self.peek("and"):
-            raise malformed("AND and OR need parentheses")
         met = any if joint == "or" else all
         return lambda row: met(test(row) for test in tests)
 

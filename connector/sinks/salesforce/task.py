@@ -5,43 +5,35 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resourc
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import requests
 
 from connector.domain import Finding, Order, Prepared, Receipt
-from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
+from connector.errors import ConnectorError
 from connector.ports import Capabilities
 from connector.sinks.crm import (
     Frozen,
     Names,
     Outcome,
-    Rejected,
     Remarks,
     address_of,
-    each_settled,
     params_of,
     raised_if_common,
     stopping,
-    vendor_words,
 )
 from connector.sinks.salesforce import records
 from connector.sinks.salesforce.amending import Amendments
 from connector.sinks.salesforce.check import check
+from connector.sinks.salesforce.creating import Creations
 from connector.sinks.salesforce.people import Person, find_people, find_users
-from connector.sinks.salesforce.session import TRANSIENT, Org
+from connector.sinks.salesforce.session import Org
 from connector.sinks.salesforce.settings import SalesforceSettings, TaskParams, connect
 
 DESCRIBED_FOR = timedelta(minutes=10)
-DELETED = "It had been deleted in Salesforce before it could be recorded here."
-OWNER_LEFT = (
-    "Its owner is no active Salesforce user any more; it went to default_owner or, without one, to "
-    "the integration user."
-)
 
 
 @dataclass(frozen=True)
@@ -73,6 +65,8 @@ class SalesforceTask:
     def __init__(self, settings: SalesforceSettings, session: requests.Session) -> None:
         self._settings = settings
         self._org = Org(lambda capped: connect(settings, capped), session, settings.log_in_hint)
+        key_field = settings.external_id_field
+        self._creations = Creations(self._org, key_field, self._url, self._default_owner)
         self._amendments = Amendments(self._org, self._url)
         self._users = Names()
         self._described: tuple[dict[str, dict[str, Any]], datetime] | None = None
@@ -154,9 +148,10 @@ class SalesforceTask:
         one_each = {prepared.order.key: prepared for prepared in batch}
         new = [prepared for prepared in one_each.values() if not prepared.order.amends]
         revised = [prepared for prepared in one_each.values() if prepared.order.amends]
-        settled = each_settled(new, lambda part: self._upsert(part, now))
+        settled = self._creations.send(new, now)
         outcomes = {p.order.key: outcome for p, outcome in zip(new, settled, strict=True)}
-        halt = stopping(settled)
+        if (halt := stopping(settled)) is not None:
+            self._described = None  # perhaps a field was taken away since it was described
         if revised and not halt:
             outcomes |= self._amendments.send(revised, now)
         elif halt:
@@ -165,79 +160,6 @@ class SalesforceTask:
         raised_if_common(in_order)
         return in_order
 
-    def _upsert(self, part: Sequence[Prepared], now: datetime) -> list[Outcome]:
-        """One call; raises only while nothing is written."""
-        # Records of one account side by side: Salesforce locks it once instead of in turns.
-        ordered = sorted(
-            ((Frozen.read(prepared.body), prepared) for prepared in part),
-            key=lambda pair: str(pair[0].request.get("WhatId", "")),
-        )
-        answers = self._put([frozen.request for frozen, _ in ordered], part, now)
-        outcomes: dict[str, Outcome] = {}
-        twice: list[Prepared] = []
-        ownerless: list[Prepared] = []
-        for (frozen, prepared), answer in zip(ordered, answers, strict=True):
-            code, words = _reason(answer)
-            if not code:
-                task_id = str(answer["id"])
-                outcomes[prepared.order.key] = frozen.receipt(task_id, self._url(task_id))
-            elif code == "DUPLICATE_VALUE":
-                twice.append(prepared)
-            elif code == "INACTIVE_OWNER_OR_USER" and "OwnerId" in frozen.request:
-                ownerless.append(self._reassigned(frozen, prepared, now))
-            else:
-                outcomes[prepared.order.key] = _refusal(code, words, prepared)
-        outcomes |= self._made_by_another(twice, now)
-        again = each_settled(ownerless, lambda some: self._upsert(some, now))
-        outcomes |= {p.order.key: o for p, o in zip(ownerless, again, strict=True)}
-        return [outcomes[prepared.order.key] for prepared in part]
-
-    def _put(
-        self, wanted: list[dict[str, Any]], part: Sequence[Prepared], now: datetime
-    ) -> list[Any]:
-        field = self._settings.external_id_field
-        body = json.dumps({"allOrNone": False, "records": wanted}).encode()
-        try:
-            answers = self._org.write(f"composite/sobjects/Task/{field}", body, now)
-        except Rejected as refusal:
-            if refusal.code == "NOT_FOUND":
-                raise Paused(
-                    f"Salesforce tasks have no external id field {field}; create it on Activity "
-                    "(text, unique, external id) and let the integration user edit it"
-                ) from None
-            raise _refusal(refusal.code, refusal.words, part[0]) from None
-        except Paused:
-            self._described = None  # perhaps a field was taken away since it was described
-            raise
-        if not isinstance(answers, list) or len(answers) != len(wanted):
-            raise LookFirst("Salesforce's answer does not say what became of each task")
-        return answers
-
-    def _reassigned(self, frozen: Frozen, prepared: Prepared, now: datetime) -> Prepared:
-        """The same task for somebody else: Salesforce takes none for a user who left."""
-        record = {name: value for name, value in frozen.request.items() if name != "OwnerId"}
-        try:
-            spare = self._default_owner(now)
-        except ConnectorError:  # the other tasks of this call are made: they need their receipts
-            spare = None
-        if spare and spare != frozen.request["OwnerId"]:
-            record["OwnerId"] = spare
-        remark = " ".join(part for part in (frozen.remark, OWNER_LEFT) if part)
-        changed = replace(frozen, request=record, remark=remark, needs_attention=True)
-        return Prepared(order=prepared.order, body=changed.body())
-
-    def _made_by_another(self, twice: Sequence[Prepared], now: datetime) -> dict[str, Outcome]:
-        """DUPLICATE_VALUE: an earlier send of ours, or another worker, made the task."""
-        if not twice:
-            return {}
-        try:
-            found = self._find_new(twice, now)
-        except ConnectorError:
-            unknown = LookFirst("Salesforce has this task already, but it could not be read")
-            return {prepared.order.key: unknown for prepared in twice}
-        made = LookFirst("somebody else is just making this task in Salesforce")
-        return {p.order.key: found.get(p.order.key) or made for p in twice}
-
     # -- find ----------------------------------------------------------------------------------
 
     def find(
@@ -245,7 +167,7 @@ class SalesforceTask:
     ) -> Sequence[Receipt | ConnectorError | None]:
         """New tasks by their external id, amendments by the marker in the description."""
         new = [prepared for prepared in batch if not prepared.order.amends]
-        found = self._find_new(new, now)
+        found = self._creations.find(new, now)
         known = self._amendments.read([prepared.order.amends for prepared in batch], now)
 
         return [
@@ -254,24 +176,6 @@ class SalesforceTask:
             else found.get(prepared.order.key)
             for prepared in batch
         ]
-
-    def _find_new(self, new: Sequence[Prepared], now: datetime) -> dict[str, Receipt]:
-        """With the recycle bin: what a rep has deleted since was made, and is not made again."""
-        from simple_salesforce.format import format_soql
-
-        if not new:
-            return {}
-        field = self._settings.external_id_field
-        soql = f"SELECT Id, IsDeleted, {field} FROM Task WHERE {field} IN {{keys}}"  # noqa: S608
-        keys = {prepared.order.key: prepared for prepared in new}
-        rows = self._org.query(format_soql(soql, keys=sorted(keys)), now, deleted=True)
-        found: dict[str, Receipt] = {}
-        for row in sorted(rows, key=lambda row: bool(row["IsDeleted"]), reverse=True):
-            if prepared := keys.get(str(row[field])):
-                gone = (DELETED,) if row["IsDeleted"] else ()
-                frozen = Frozen.read(prepared.body)
-                found[row[field]] = frozen.receipt(row["Id"], self._url(row["Id"]), *gone)
-        return found
 
     def check(self, now: datetime) -> Sequence[Finding]:
         return check(self._settings, self._org, self._user_ids, now)
@@ -282,23 +186,3 @@ class SalesforceTask:
 
 def _named_owner(order: Order) -> str:
     return str(order.params.get("owner") or "").strip()
-
-
-def _reason(answer: Any) -> tuple[str, str]:
-    """Code and words of one item of the answer; an empty code where the task is there."""
-    if isinstance(answer, dict) and answer.get("success") and answer.get("id"):
-        return "", ""
-    errors = answer.get("errors") if isinstance(answer, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors else None
-    if not isinstance(first, dict):
-        return "UNKNOWN", ""
-    return str(first.get("statusCode") or "UNKNOWN"), str(first.get("message") or "")
-
-
-def _refusal(code: str, words: str, prepared: Prepared) -> ConnectorError:
-    if code in TRANSIENT:
-        return TryLater(f"Salesforce is busy with this record ({code})", 5)
-    if code == "UNKNOWN":
-        return LookFirst("Salesforce's answer does not say what became of this task")
-    shown = vendor_words(code, words, prepared.order.facts)
-    return Refused(f"Salesforce refused the task: {shown}")

@@ -187,10 +187,8 @@ def _each(items: Sequence[T], work: Callable[[T], R]) -> list[R | ConnectorError
 
 
 def _params(order: Order) -> TicketParams:
-    # `respond_within` has become `order.due_at`; its stored form is not that of the rule file.
-    written = {k: v for k, v in order.params.items() if k != "respond_within"}
     try:
-        return TicketParams.model_validate(written)
+        return TicketParams.model_validate(order.params)
     except ValidationError as wrong:
         names = ", ".join(sorted({str(one["loc"][0]) for one in wrong.errors() if one["loc"]}))
         raise Refused(f"the action's parameters do not fit this version: {names}") from None

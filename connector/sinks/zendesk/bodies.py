@@ -24,6 +24,7 @@ SUBJECT = 150  # characters
 COMMENT_BYTES = 60_000  # of the 64 kB that Zendesk takes
 NAME = 100
 TAG = 80
+SEGMENT_TAGS = frozenset({"nps_promoter", "nps_passive", "nps_detractor"})
 RANKS = {None: -1, "low": 0, "normal": 1, "high": 2, "urgent": 3}
 
 # Stricter than the standard: an address that Zendesk refuses would cost the whole ticket.
@@ -124,9 +125,6 @@ def amendment(
 def stamp(when: datetime) -> str:
     """Zendesk's form of a time: `2026-11-24T12:00:00Z`."""
     return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-SEGMENT_TAGS = frozenset({"nps_promoter", "nps_passive", "nps_detractor"})
 
 
 def _tags(facts: Facts, params: TicketParams) -> list[str]:

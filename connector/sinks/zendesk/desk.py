@@ -89,85 +89,88 @@ class Desk:
 
         The list is consistent; the search would lag by minutes. Archived tickets are not in it.
         """
-        found = self._read(
-            lambda c: list(c.tickets(external_id=quote(key, safe=""), cursor_pagination=False))
+        return self._read(
+            lambda c: sorted(
+                int(ticket.id)
+                for ticket in c.tickets(external_id=quote(key, safe=""), cursor_pagination=False)
+                if ticket.external_id == key and ticket.status != "deleted"
+            )
         )
-        return sorted(int(t.id) for t in found if t.external_id == key and t.status != "deleted")
 
     def ticket(self, number: int) -> Ticket | None:
         """The ticket as it is now; None where it was deleted."""
-        found = self._read_record(lambda c: c.tickets(id=number))
-        if found is None:
-            return None
-        return Ticket(
-            id=int(found.id),
-            status=str(found.status),
-            priority=found.priority,
-            type=found.type,
-            due_at=datetime.fromisoformat(found.due_at) if found.due_at else None,
-            group_id=found.group_id,
-            assignee_id=found.assignee_id,
-            tags=tuple(found.tags or ()),
-            updated_at=str(found.updated_at),
-        )
+        return self._read_record(lambda c: _ticket(c.tickets(id=number)))
 
     def internal_notes(self, number: int) -> list[str] | None:
         """The HTML of every internal note; None where the ticket was deleted."""
-        found = self._read_record(lambda c: list(c.tickets.comments(ticket=number)))
-        return None if found is None else [str(n.html_body) for n in found if n.public is False]
+        return self._read_record(
+            lambda c: [
+                str(note.html_body)
+                for note in c.tickets.comments(ticket=number)
+                if note.public is False
+            ]
+        )
 
     def audits(self, number: int) -> list[Audit]:
-        found = self._read_record(lambda c: list(c.tickets.audits(ticket=number))) or []
-        return [Audit(a.author_id, str(getattr(a.via, "channel", "") or "")) for a in found]
+        found = self._read_record(
+            lambda c: [
+                Audit(audit.author_id, str(getattr(audit.via, "channel", "") or ""))
+                for audit in c.tickets.audits(ticket=number)
+            ]
+        )
+        return found or []
 
     def me(self) -> Agent:
         """Whom the credentials belong to; the harmless read that tells whether they are good."""
         try:
-            found = patiently(lambda: self._call(lambda c: c.users.me(), TryLater))
+            found = patiently(lambda: self._call(lambda c: _agent(c.users.me()), TryLater))
         except Answered as no:
             raise Paused(f"Zendesk refuses the credentials ({said(no)}); {CURE}") from None
-        # Without valid credentials Zendesk may answer 200 with an anonymous user.
-        if found.id is None or found.role == "end-user":
+        if found is None:
             raise Paused(f"Zendesk takes these credentials for those of no agent; {CURE}")
-        return Agent(int(found.id), str(found.name), str(found.email))
+        return found
 
     def groups(self) -> dict[int, str]:
-        found = self._read(lambda c: list(c.groups()))
-        return {int(group.id): str(group.name) for group in found}
+        return self._read(lambda c: {int(group.id): str(group.name) for group in c.groups()})
 
     def groups_of(self, agent_id: int) -> set[int] | None:
         """The groups that an agent belongs to; None where that may not be read."""
+
+        def ask(client: Zenpy) -> set[int]:
+            return {int(group.id) for group in client.users.groups(agent_id)}
+
         try:
-            found = patiently(
-                lambda: self._call(lambda c: list(c.users.groups(agent_id)), TryLater)
-            )
+            return patiently(lambda: self._call(ask, TryLater))
         except Answered:
             return None
-        return {int(group.id) for group in found}
 
     def agents(self, wanted: str) -> list[Agent]:
         """Active agents with exactly this e-mail address or full name."""
         plain = wanted.replace('"', "").strip()
         query = f"email:{plain}" if "@" in plain else f'"{plain}"'
-        found = self._read(lambda c: list(c.users.search(query=query)))
-        return [
-            Agent(int(user.id), str(user.name), str(user.email))
-            for user in found
-            if user.role in ("agent", "admin")
-            and user.active is not False
-            and not user.suspended
-            and plain.casefold() in (str(user.email).casefold(), str(user.name).casefold())
-        ]
+        return self._read(
+            lambda c: [
+                Agent(int(user.id), str(user.name), str(user.email))
+                for user in c.users.search(query=query)
+                if user.role in ("agent", "admin")
+                and user.active is not False
+                and not user.suspended
+                and plain.casefold() in (str(user.email).casefold(), str(user.name).casefold())
+            ]
+        )
 
     def fields(self) -> list[Field]:
-        found = self._read(lambda c: list(c.ticket_fields()))
-        return [
-            Field(int(field.id), str(field.title), str(field.type), _options(field))
-            for field in found
-            if field.active is not False
-        ]
+        return self._read(
+            lambda c: [
+                Field(int(field.id), str(field.title), str(field.type), _options(field))
+                for field in c.ticket_fields()
+                if field.active is not False
+            ]
+        )
 
     # -- how ------------------------------------------------------------------------------------
+    # What is read is also taken apart inside `ask`: zenpy makes objects of anything, and a proxy's
+    # answer shows only when their attributes are asked for.
 
     def _read(self, ask: Callable[[Zenpy], T]) -> T:
         """Raises Paused where nothing may be read, Refused where it is only this."""
@@ -241,6 +244,27 @@ def _client(settings: ZendeskSettings, session: requests.Session) -> Zenpy:
 
 def _garbled(kind: type[ConnectorError]) -> ConnectorError:
     return kind("Zendesk's answer could not be understood")
+
+
+def _ticket(found: Any) -> Ticket:
+    return Ticket(
+        id=int(found.id),
+        status=str(found.status),
+        priority=found.priority,
+        type=found.type,
+        due_at=datetime.fromisoformat(found.due_at) if found.due_at else None,
+        group_id=found.group_id,
+        assignee_id=found.assignee_id,
+        tags=tuple(found.tags or ()),
+        updated_at=str(found.updated_at),
+    )
+
+
+def _agent(found: Any) -> Agent | None:
+    """None for the anonymous user: without valid credentials Zendesk may answer 200."""
+    if found.id is None or found.role == "end-user":
+        return None
+    return Agent(int(found.id), str(found.name), str(found.email))
 
 
 def _options(field: Any) -> dict[str, str]:

@@ -524,6 +524,14 @@ def test_priority_and_due_time_only_rise(rig: Rig) -> None:
     assert rig.task()["hs_timestamp"] < due
 
 
+def test_a_due_time_in_milliseconds_is_understood(rig: Rig) -> None:
+    (receipt,) = rig.make(rig.order())
+    soon = str(int((rig.now + timedelta(hours=1)).timestamp() * 1000))
+    rig.far.touch_by_agent(receipt.remote_id, hs_timestamp=soon)
+    rig.make(rig.amended(receipt, due=timedelta(hours=2)))
+    assert rig.task()["hs_timestamp"] == soon
+
+
 def test_an_owner_is_set_only_where_there_is_none(rig: Rig) -> None:
     (receipt,) = rig.make(rig.order())
     rig.make(rig.amended(receipt, owner="casper@example.com"))

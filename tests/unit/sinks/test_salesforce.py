@@ -9,10 +9,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
+import jwt
 import pytest
-from pydantic import ValidationError
+import responses
+from pydantic import SecretStr, ValidationError
 
+from connector import patience
 from connector.domain import (
     EarlierAnswer,
     Facts,
@@ -437,6 +441,15 @@ def test_receipts_are_kept_when_the_quota_ends_between_two_halves(rig: Rig) -> N
     assert len(rig.far.calls("PATCH")) == 3
 
 
+def test_after_the_quota_ended_the_other_half_is_not_tried(rig: Rig) -> None:
+    batch = rig.prepare(*(rig.order(f"a{n}") for n in range(4)))
+    rig.far.fault("status", method="PATCH", status=400, body=_error("JSON_PARSER_ERROR"))
+    rig.far.fault("status", method="PATCH", status=403, body=_error(LIMIT), times=None)
+    with pytest.raises(Paused):
+        rig.sink.send(batch, rig.now)
+    assert len(rig.far.calls("PATCH")) == 2
+
+
 @pytest.mark.parametrize(("leads", "most"), [(False, 10), (True, 15)])
 def test_a_thousand_actions_cost_few_calls(box: Sandbox, leads: bool, most: int) -> None:
     rig = Rig(box)
@@ -529,6 +542,16 @@ def test_the_owner_changes_only_while_no_human_has_touched_the_task(rig: Rig) ->
     rig.far.touch_by_agent(receipt.remote_id, Subject="Mine now")
     rig.make(rig.amended(receipt, 3, owner="Sonia Sales"))
     assert rig.task()["OwnerId"] == record_id("User", 1)
+
+
+def test_a_note_is_written_although_the_new_owner_has_just_left(rig: Rig) -> None:
+    (receipt,) = rig.make(rig.order())
+    batch = rig.prepare(rig.amended(receipt, owner="Connector Integration"))
+    rig.far.state["records"]["User"][record_id("User", 1)]["IsActive"] = False
+    (outcome,) = rig.sink.send(batch, rig.now)
+    assert isinstance(outcome, Receipt)
+    assert f"[{batch[0].order.key}]" in rig.task()["Description"]
+    assert rig.task()["OwnerId"] == SONIA
 
 
 @pytest.mark.parametrize(("end", "word"), [("complete", "closed"), ("delete", "deleted")])
@@ -668,15 +691,30 @@ def test_a_field_that_the_user_may_not_see_pauses_and_is_named(rig: Rig) -> None
     assert "dora@" not in str(caught.value)
 
 
-def test_the_jwt_flow_logs_in_too(box: Sandbox) -> None:
-    rig = Rig(
-        box,
-        consumer_secret=None,
+@responses.activate
+def test_the_jwt_flow_signs_for_the_log_in_host_and_asks_the_own_domain() -> None:
+    host = "https://acme.my.salesforce.com"
+    token = {"access_token": "t", "instance_url": host}
+    responses.post(f"{host}/services/oauth2/token", json=token)
+    responses.get(f"{host}{DATA}/query/", json={"done": True, "records": []})
+    private, public = rsa_key("salesforce")
+    settings = SalesforceTask.Settings(
+        domain="acme.my",
+        consumer_key=SecretStr(KEY),
         username="connector@example.com",
-        private_key=rsa_key("salesforce")[0].replace("\n", "\\n"),
+        private_key=SecretStr(private.replace("\n", "\\n")),
+        login="test",
     )
-    rig.make(rig.order())
-    assert rig.far.counts() == {"salesforce.task": 1}
+    now = datetime.now(UTC)
+    order = make_order("r1", "salesforce:acme.my", now)
+    (body,) = SalesforceTask(settings, Session()).prepare([order], now)
+    assert isinstance(body, bytes)
+    form = dict(parse_qsl(str(responses.calls[0].request.body)))
+    claims = jwt.decode(
+        form["assertion"], public, ["RS256"], audience="https://test.salesforce.com"
+    )
+    assert (claims["iss"], claims["sub"]) == (KEY, "connector@example.com")
+    assert responses.calls[1].request.headers["Authorization"] == "Bearer t"
 
 
 def test_a_log_in_whose_reply_is_lost_has_done_nothing(rig: Rig) -> None:
@@ -737,7 +775,7 @@ def test_a_long_comment_leaves_room_for_notes(rig: Rig) -> None:
     "words",
     [
         "Subject: data value too large: Nobody answers the phone (max length=255)",
-        "owner of dora@example.com is unknown",
+        "the owners of dora@example.com and somebody@example.net are unknown",
         "Dora Detractor is no contact",
     ],
 )
@@ -747,7 +785,7 @@ def test_the_reason_tells_nothing_of_the_customer(rig: Rig, words: str) -> None:
     rig.far.fault("status", method="PATCH", status=200, body=item)
     (outcome,) = rig.sink.send(batch, rig.now)
     assert "STRING_TOO_LONG" in str(outcome)
-    for private in ("Nobody answers", "dora@example.com", "Dora Detractor"):
+    for private in ("Nobody answers", "dora@", "somebody@", "Dora Detractor"):
         assert private not in str(outcome)
 
 

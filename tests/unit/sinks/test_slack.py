@@ -276,6 +276,9 @@ def test_a_rate_limit_makes_the_whole_account_wait(
         (200, {"ok": False, "error": "fatal_error"}, LookFirst),
         (200, "<html>a proxy's page</html>", LookFirst),
         (200, [], LookFirst),
+        (200, {"ok": None}, LookFirst),
+        (200, {"ok": "true"}, LookFirst),
+        (200, {"ok": False, "error": "xoxb-sandbox of ana.perez@example.com"}, Refused),
         (400, "bad request", Refused),
         (403, "forbidden", Paused),
         (500, "oops", LookFirst),
@@ -292,6 +295,7 @@ def test_every_answer_of_slack_says_what_happens_next(
         result = sent(offline, order())
     assert type(result) is error
     assert TOKEN not in str(result)
+    assert "ana.perez" not in str(result)
 
 
 def test_the_registry_knows_this_sink() -> None:

@@ -1,0 +1,204 @@
+"""`connector run` as its operator runs it: a process, real HTTP, stand-ins of the vendors."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from connector.sandbox.credentials import SECRETS
+from connector.sandbox.server import Sandbox
+
+CONNECTOR = """
+store: {store}
+receiver: {{port: {port}}}
+surveys: {{nps: {{}}}}
+sources:
+  delighted:
+    type: delighted
+    api_key: ${{DELIGHTED_API_KEY}}
+    survey: nps
+    base_url: {delighted}
+  app:
+    type: webhook
+    survey: nps
+    paths: {{id: id, score: score, comment: comment, answered_at: at, email: email}}
+    signature: {{scheme: standard, secrets: ["${{WEBHOOK_SECRET}}"]}}
+sinks:
+  desk:
+    type: zendesk
+    subdomain: acme
+    email: ${{ZENDESK_EMAIL}}
+    api_token: ${{ZENDESK_API_TOKEN}}
+    base_url: {zendesk}
+"""
+RULES = """
+rules:
+  - id: detractor
+    when: {segment: detractor}
+    then: [{zendesk.ticket: {next_step: Call., respond_within: 4h}}]
+"""
+
+
+class Installation:
+    """A folder with a configuration, and a `connector run` in it that can be started and killed."""
+
+    def __init__(self, place: Path, sandbox: Sandbox, store: str) -> None:
+        self.place = place
+        self.sandbox = sandbox
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        urls = {name: sandbox.urls[name] for name in ("delighted", "zendesk")}
+        text = CONNECTOR.format(store=store, port=self.port, **urls)
+        (place / "connector.yaml").write_text(text)
+        (place / "rules.yaml").write_text(RULES)
+        (place / "templates").mkdir()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "connector", *words],
+            cwd=self.place,
+            env={**os.environ, **SECRETS},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def start(self) -> None:
+        with (self.place / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "connector", "run"],
+                cwd=self.place,
+                env={**os.environ, **SECRETS},
+                stderr=log,
+            )
+        wait_for(self.is_ready)
+
+    def is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.place / "log").read_text()
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).ok
+        return False
+
+    def end(self, how: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(20)
+
+    def post(self, **answer: object) -> int:
+        body = json.dumps({"at": datetime.now(UTC).isoformat(), **answer}).encode()
+        stamp = str(int(time.time()))
+        key = base64.b64decode(SECRETS["WEBHOOK_SECRET"].removeprefix("whsec_"))
+        told = b"m." + stamp.encode() + b"." + body
+        digest = base64.b64encode(hmac.new(key, told, hashlib.sha256).digest()).decode()
+        headers = {"webhook-id": "m", "webhook-timestamp": stamp}
+        headers["webhook-signature"] = f"v1,{digest}"
+        url = f"http://127.0.0.1:{self.port}/hooks/app"
+        return requests.post(url, body, headers=headers, timeout=10).status_code
+
+    def tickets(self) -> int:
+        counts = requests.get(self.sandbox.urls["zendesk"] + "/_sandbox/counts", timeout=5).json()
+        return int(counts["zendesk.ticket"])
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20) -> float:
+    """Until it holds; how many seconds that took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "it never came"
+        time.sleep(0.02)  # what is waited for happens in another process
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as started:
+        yield started
+
+
+@pytest.fixture
+def installation(tmp_path: Path, sandbox: Sandbox, store_url: str) -> Iterator[Installation]:
+    made = Installation(tmp_path, sandbox, store_url)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()
+
+
+def test_an_account_with_5000_old_answers_makes_nothing_and_a_live_one_its_ticket(installation):
+    long_ago = datetime.now(UTC) - timedelta(days=400)
+    for number in range(5000):
+        at = long_ago + timedelta(hours=number)
+        installation.sandbox.delighted.add_response(number % 11, comment="old", at=at)
+    installation.start()
+
+    def all_read() -> bool:
+        listed = installation.command("responses", "list", "--limit", "6000", "--json")
+        return len(json.loads(listed.stdout)) == 5000
+
+    wait_for(all_read, 60)
+    assert installation.tickets() == 0
+
+    assert installation.post(id="live", score=0, email="ana@example.com") == 202
+    assert wait_for(installation.tickets) < 2
+    assert installation.tickets() == 1
+    assert installation.end(signal.SIGTERM) == 0
+
+
+def test_killed_at_once_after_the_202_the_answer_still_gets_its_one_ticket(installation):
+    for round_ in range(3):
+        installation.start()
+        for number in range(10):
+            assert installation.post(id=f"{round_}-{number}", score=1) == 202
+        installation.end(signal.SIGKILL)
+    installation.start()
+    wait_for(lambda: installation.tickets() == 30, 60)
+    assert installation.end(signal.SIGTERM) == 0
+    assert installation.command("run", "--once").returncode == 0
+    assert installation.tickets() == 30
+
+
+def test_sigterm_finishes_the_call_in_flight(installation):
+    installation.start()
+    zendesk = installation.sandbox.zendesk
+    zendesk.fault(method="POST", path="/api/v2/tickets", fault="slow", seconds=1.5)
+    assert installation.post(id="1", score=1) == 202
+
+    def in_flight() -> bool:
+        log = requests.get(installation.sandbox.urls["zendesk"] + "/_sandbox/log", timeout=5)
+        listed = installation.command("actions", "list", "--state", "sending", "--json")
+        return bool(json.loads(listed.stdout)) or any(e["method"] == "POST" for e in log.json())
+
+    wait_for(in_flight)
+    assert installation.end(signal.SIGTERM) == 0
+    listed = installation.command("actions", "list", "--json")
+    assert [a["state"] for a in json.loads(listed.stdout)] == ["done"]
+    assert installation.tickets() == 1
+
+
+def test_two_engines_never_work_on_one_sqlite_file(tmp_path, sandbox):
+    made = Installation(tmp_path, sandbox, f"sqlite:///{tmp_path / 'x.db'}")
+    made.start()
+    try:
+        second = made.command("run")
+        assert second.returncode == 3
+        assert "another `connector run`" in second.stderr
+    finally:
+        assert made.end(signal.SIGTERM) == 0
