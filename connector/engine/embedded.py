@@ -153,7 +153,7 @@ class Embedded:
     def _poll(self, id: str, source: Source) -> float:
         now = utc_now()
         with self.workspace.store.read() as connection:
-            paused_until = arrivals.source_row(connection, id).paused_until
+            paused_until: datetime | None = arrivals.source_row(connection, id).paused_until
         if paused_until is not None and paused_until > now:
             return min((paused_until - now).total_seconds(), _LONGEST_SLEEP_SECONDS)
         polled = intake.poll(self.workspace, id, source, now)

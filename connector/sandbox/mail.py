@@ -1,7 +1,7 @@
 """The mail server: SMTP with AUTH, every message kept, faults at each step of the dialogue.
 
 The HTTP application beside it has `GET /messages` and the usual switches. Its faults name the SMTP
-command as `method` (AUTH, MAIL, RCPT, DATA) and the start of an address as `path`:
+command as `method` (MAIL, RCPT, DATA) and the start of an address as `path`:
 
     {"fault": "status", "method": "RCPT", "status": 550, "body": "5.1.1 No such user"}
     {"fault": "lose_reply", "method": "DATA"}    stored, then the connection is reset

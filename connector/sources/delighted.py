@@ -14,8 +14,9 @@ from pydantic import Field
 
 from connector.domain import Finding, Note, Pulled, Respondent, Response, Value
 from connector.errors import ConnectorError, Refused, TryLater
-from connector.ports import SourceSettings
+from connector.ports import FileRow, SourceSettings
 from connector.sources import asking, reading
+from connector.sources.archives import saved_rows
 from connector.sources.overlap import Overlap, time_of
 from connector.sources.signatures import BodyHmac, Secrets, revealed
 from connector.sources.values import read_link
@@ -35,8 +36,9 @@ CURES = {
     401: "Delighted refuses the API key: copy it again from Delighted under Settings, API",
     403: "Delighted refuses the API to this project: its plan does not include it",
     410: (
-        "Delighted has ended its service (30 June 2026) and answers 410: remove this source; "
-        "an archive that was exported before, JSON or CSV, can still be imported as a file"
+        "Delighted has ended its service (30 June 2026) and answers 410; answers that were saved "
+        "before can still come in: connector import, here for JSON of the API, or into a source "
+        "of type csv"
     ),
 }
 
@@ -93,6 +95,10 @@ class Delighted:
     def split(self, note: Note) -> Sequence[bytes]:
         """A webhook is one record; a saved list of the API is one for each row."""
         return reading.split_list(note.body)
+
+    def rows(self, data: bytes) -> Iterator[FileRow]:
+        """An archive: replies of the API that were saved before the service ended."""
+        return saved_rows(data)
 
     def parse(self, note: Note) -> Response | None:
         row = reading.read_object(note.body)

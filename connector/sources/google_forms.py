@@ -16,8 +16,9 @@ from pydantic import Field, ValidationError
 
 from connector.domain import Finding, Note, Pulled, Respondent, Response, Scalar, Value
 from connector.errors import ConnectorError, TryLater, Unreadable
-from connector.ports import Duration, Secret, SourceSettings
+from connector.ports import Duration, FileRow, Secret, SourceSettings
 from connector.sources import asking, reading
+from connector.sources.archives import saved_rows
 from connector.sources.form_questions import Chosen, Question, Wanted, choose, questions_of
 from connector.sources.overlap import MOST_MARKS, Overlap, time_of
 from connector.sources.service_account import ServiceAccount
@@ -97,6 +98,10 @@ class GoogleForms:
         if isinstance(body, dict) and "responses" in body:
             return tuple(map(reading.as_record, reading.as_list(body["responses"], "responses")))
         return reading.split_list(note.body)
+
+    def rows(self, data: bytes) -> Iterator[FileRow]:
+        """Saved replies of `responses.list`; the settings then have to name the questions."""
+        return saved_rows(data, list_name="responses")
 
     def parse(self, note: Note) -> Response | None:
         record = reading.read_object(note.body)

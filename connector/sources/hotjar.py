@@ -21,7 +21,7 @@ from connector.ports import Secret, SourceSettings
 from connector.sources import asking, reading
 from connector.sources.hotjar_shapes import RATINGS, from_api, from_webhook
 from connector.sources.overlap import MOST_MARKS, Overlap, time_of
-from connector.sources.signatures import Check, Closed, SignatureSettings, Unsigned
+from connector.sources.signatures import Check, Closed, SignatureSetting
 from connector.text import one_line
 
 PER_PAGE = 100
@@ -66,7 +66,7 @@ class HotjarSettings(SourceSettings):
     client_secret: Secret
     api: Literal["hotjar", "contentsquare"] = "hotjar"
     ignored_surveys: tuple[str, ...] = ()
-    signature: SignatureSettings | Literal["none"] | None = Field(
+    signature: SignatureSetting | None = Field(
         None, description="how a webhook proves itself; without it no webhook is taken in"
     )
 
@@ -117,11 +117,7 @@ class Hotjar:
         self._surveys_path = self._api.surveys.format(quote(settings.site_id, safe=""))
         self._token = ""
         self._token_until: datetime | None = None
-        self._signature: Check = Closed()
-        if settings.signature == "none":
-            self._signature = Unsigned()
-        elif settings.signature is not None:
-            self._signature = settings.signature.check()
+        self._signature: Check = settings.signature.check() if settings.signature else Closed()
 
     def verify(self, note: Note, now: datetime) -> bool:
         return self._signature.accepts(note, now)

@@ -14,9 +14,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from connector.domain import Note, Value
 from connector.ports import Secret
@@ -131,39 +131,51 @@ def revealed(secrets: Secrets) -> tuple[str, ...]:
     return tuple(text for secret in several if (text := secret.get_secret_value()))
 
 
-class SignatureSettings(Value):
-    """How a sender proves itself, as an administrator writes it in `connector.yaml`.
+class Signature(Value):
+    """How a message proves where it comes from, as an administrator writes it. Every one of
+    `secrets` is good, so that one can be replaced: add the new one, change it at the sender,
+    remove the old one."""
 
-    `standard` needs only `secret`; `hmac` also `header`, and `encoding` and `prefix` where the
-    sender has them; `token` is a fixed text in `header`.
-    """
-
-    scheme: Literal["standard", "hmac", "token"]
-    secret: Secrets
-    header: str = ""
+    scheme: Literal["standard", "hmac-sha256", "token", "none"]
+    secrets: tuple[Secret, ...] = ()
+    header: str = Field("", description="where the signature or the token is sent")
     encoding: Literal["hex", "base64"] = "hex"
-    prefix: str = ""
+    prefix: str = Field("", description="what stands before it, such as 'sha256='")
 
     @model_validator(mode="after")
-    def _usable(self) -> SignatureSettings:
-        secrets = revealed(self.secret)
-        if not secrets:
+    def _usable(self) -> Signature:
+        if self.scheme == "none":
+            if self.secrets:
+                raise ValueError("'none' takes no secrets; name a scheme, or remove them")
+            return self
+        texts = [secret.get_secret_value() for secret in self.secrets]
+        if not texts or not all(texts):
             raise ValueError("the secret is empty")
-        if self.scheme == "hmac" and not self.header:
+        if self.scheme == "hmac-sha256" and not self.header:
             raise ValueError("name the header that carries the signature, for example X-Signature")
         if self.scheme == "standard" and not all(
-            text == _NOT_LOADED or _standard_key(text) for text in secrets
+            text == _NOT_LOADED or _standard_key(text) for text in texts
         ):
             raise ValueError("the secret must be whsec_ and the base64 of 24 to 64 bytes")
         return self
 
     def check(self) -> Check:
-        secrets = revealed(self.secret)
+        texts = revealed(self.secrets)
+        if self.scheme == "none":
+            return Unsigned()
         if self.scheme == "standard":
-            return StandardWebhooks(secrets)
-        if self.scheme == "hmac":
-            return BodyHmac(secrets, self.header, self.encoding, self.prefix)
-        return StaticToken(secrets, self.header or "authorization", self.prefix)
+            return StandardWebhooks(texts)
+        if self.scheme == "hmac-sha256":
+            return BodyHmac(texts, self.header, self.encoding, self.prefix)
+        return StaticToken(texts, self.header or "authorization", self.prefix)
+
+
+def _scheme_alone(value: object) -> object:
+    return {"scheme": value} if isinstance(value, str) else value
+
+
+SignatureSetting = Annotated[Signature, BeforeValidator(_scheme_alone)]
+"""A field of settings; `signature: none` is short for `{scheme: none}`."""
 
 
 def _standard_key(secret: str) -> bytes | None:

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import requests
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from connector.domain import Note, Respondent, Response, Scalar, Value
 from connector.errors import Unreadable
-from connector.ports import Secret, SourceSettings
+from connector.ports import SourceSettings
 from connector.sources.paths import Path, PathText, compiled, first_found, written
 from connector.sources.reading import (
     as_id,
@@ -27,7 +27,7 @@ from connector.sources.reading import (
     read_time,
     whole_score,
 )
-from connector.sources.signatures import Check, SignatureSettings, Unsigned
+from connector.sources.signatures import SignatureSetting
 from connector.sources.values import read_flag, read_language, read_link, read_tags
 from connector.sources.webhook_presets import PRESETS
 from connector.sources.zones import Zone
@@ -38,43 +38,7 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _scheme_alone(value: object) -> object:
-    return {"scheme": value} if isinstance(value, str) else value
-
-
 Paths = Annotated[tuple[PathText, ...], BeforeValidator(_listed)]
-
-
-class Signature(Value):
-    """How a message proves where it comes from. Every one of `secrets` is good, so that one can be
-    replaced without losing a message: add the new one, change it at the sender, remove the old."""
-
-    scheme: Literal["standard", "hmac-sha256", "token", "none"]
-    secrets: tuple[Secret, ...] = ()
-    header: str = Field("", description="where the signature or the token is sent")
-    encoding: Literal["hex", "base64"] = "hex"
-    prefix: str = Field("", description="what stands before it, such as 'sha256='")
-
-    @model_validator(mode="after")
-    def _usable(self) -> Signature:
-        if self.scheme == "none" and self.secrets:
-            raise ValueError("'none' takes no secrets; name a scheme, or remove them")
-        try:
-            self.check()
-        except ValidationError as wrong:
-            raise ValueError(str(wrong.errors()[0]["ctx"]["error"])) from None
-        return self
-
-    def check(self) -> Check:
-        if self.scheme == "none":
-            return Unsigned()
-        return SignatureSettings(
-            scheme="hmac" if self.scheme == "hmac-sha256" else self.scheme,
-            secret=self.secrets,
-            header=self.header,
-            encoding=self.encoding,
-            prefix=self.prefix,
-        ).check()
 
 
 class Mapping(Value):
@@ -102,7 +66,7 @@ class Mapping(Value):
 class WebhookSettings(SourceSettings):
     type: Literal["webhook"] = "webhook"
     preset: str | None = None
-    signature: Annotated[Signature, BeforeValidator(_scheme_alone)] = Field(
+    signature: SignatureSetting = Field(
         description="'none' takes messages from anybody: only behind a wall of your own"
     )
     records: PathText | None = Field(None, description="where the list of answers stands")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from connector import patience
 from connector.sandbox import Sandbox
 from connector.store import Store, schema
 
+MEMORY = Path("/dev/shm")
 # The plain functions beside the tests use assert as well, and should say as much when it fails.
 HELPERS = sorted(path.stem for path in Path(__file__).parent.glob("*_*.py"))
 pytest.register_assert_rewrite(
@@ -42,14 +44,29 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def new_bench(sandbox: Sandbox, tmp_path: Path, empty_store: Path) -> Iterator[Callable[..., Any]]:
+def store_folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that is possible: it is not the disk that is tested here, and a suite of
+    some thousand durable commits would wait for it most of the time."""
+    if not MEMORY.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="connector-contract-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def new_bench(
+    sandbox: Sandbox, store_folder: Path, empty_store: Path
+) -> Iterator[Callable[..., Any]]:
     """Makes the bench of a sink from its harness; its store is closed at the end."""
     from tests.contract.sink_bench import SinkBench
 
     made: list[SinkBench] = []
 
     def make(harness: Any, adapter: Any = None) -> SinkBench:
-        made.append(SinkBench(harness, sandbox, tmp_path, empty_store, adapter))
+        folder = store_folder / str(len(made))
+        folder.mkdir()
+        made.append(SinkBench(harness, sandbox, folder, empty_store, adapter))
         return made[-1]
 
     yield make

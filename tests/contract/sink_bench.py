@@ -28,7 +28,6 @@ Adapter = Callable[[Any, Any], Any]  # a Sink class, or a broken copy of one
 
 SINK = "main"
 PERSON, NAME, SAID = "dora@example.com", "Dora Detractor", "The cat was billed twice, says Sorrel"
-LOG_PARTS = ("method", "path", "query", "body")
 
 
 class Killed(BaseException):
@@ -47,6 +46,7 @@ class SinkBench:
     timeout: tuple[float, float] = PATIENT
     store: Store = field(init=False)
     _worlds: int = 0
+    _asking: requests.Session = field(default_factory=requests.Session)
 
     def __post_init__(self) -> None:
         self._open()
@@ -187,7 +187,7 @@ class SinkBench:
 
     def _ask(self, what: str) -> Any:
         url = f"{self.sandbox.urls[self.harness.vendor]}/_sandbox/{what}"
-        return requests.get(url, timeout=10).json()
+        return self._asking.get(url, timeout=10).json()
 
     def effects(self) -> int:
         """What exists at the far side because of us."""

@@ -16,14 +16,11 @@ from tests.contract.watching import Heard, listening, secrets_of
 
 UNREADABLE = object()
 SCORES: list[tuple[Any, Any]] = [
-    (0, 0),
-    ("0", 0),
     (10, 10),
     ("10", 10),
     (9.0, 9),
     ("9.0", 9),
     (11, 11),  # the survey knows its scale, the source does not
-    (None, None),
     ("", None),
     ("n/a", None),
     (7.5, UNREADABLE),
@@ -35,6 +32,16 @@ SCORES: list[tuple[Any, Any]] = [
 ]
 DOORS = ("webhook", "poll", "file")
 PERSON, SAID = "dora@example.com", "the cat was billed twice"
+
+
+def check_a_score_of_zero_is_a_score(bench: SourceBench) -> None:
+    source = bench.source()
+    for raw, expected in ((0, 0), ("0", 0), (0.0, 0), (None, None)):
+        assert source.parse(Note(door="poll", body=bench.harness.scored(raw))).score == expected
+    if bench.harness.vendor:
+        zero, none = bench.add(bench.ago(hours=2), score=0), bench.add(bench.ago(hours=1), None)
+        found, _ = bench.poll()
+        assert {zero: 0, none: None} == {one.record: one.score for one in found}
 
 
 def check_a_score_is_whole_or_none_or_unreadable(bench: SourceBench) -> None:

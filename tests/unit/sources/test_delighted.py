@@ -119,6 +119,30 @@ def test_an_unreadable_row_names_its_field(row: Any, field: str) -> None:
         adapter(requests.Session()).parse(Note(door="poll", body=json.dumps(row).encode()))
 
 
+@pytest.mark.parametrize("between", ["", "\n", ",\n"], ids=["pages", "lines", "list without ends"])
+def test_an_archive_may_be_pages_of_the_api_after_each_other(between: str) -> None:
+    pages = [json.dumps([{"id": "1", "score": 0}, {"id": "2"}]), json.dumps([{"id": "3"}])]
+    source = adapter(requests.Session())
+    found = list(source.rows(between.join([*pages, '{"id": "4"}', ""]).encode()))
+    assert [row.line for row in found] == [1, 2, 3, 4]
+    parsed = [source.parse(Note(door="file", body=row.record or b"")) for row in found]
+    assert [response.record for response in parsed if response] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b'[{"id": "1"}]\n[{"id": "2"', "not JSON from line 2"),
+        (b"Score,Comment\n9,Good", "not JSON from line 1"),
+        (b"\xff\xfe[]", "UTF-8"),
+        (b"[" * 100_000, "nested too deep"),
+    ],
+)
+def test_a_file_that_is_no_archive_is_refused_in_words(data: bytes, complaint: str) -> None:
+    with pytest.raises(Refused, match=complaint):
+        adapter(requests.Session()).rows(data)
+
+
 # -- webhooks -----------------------------------------------------------------------------------
 
 
@@ -340,7 +364,7 @@ def test_an_ended_service_pauses_and_says_what_can_still_be_done(
     source: Delighted, vendor: StandIn
 ) -> None:
     vendor.end_service()
-    with pytest.raises(Paused, match=r"410.*archive.*can still be imported"):
+    with pytest.raises(Paused, match=r"410.*can still come in: connector import"):
         poll(source, None)
     (finding,) = source.check(NOON)
     assert not finding.ok

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from connector.domain import Note
 from connector.sources.signatures import (
     BodyHmac,
     Check,
     Closed,
-    SignatureSettings,
+    Signature,
+    SignatureSetting,
     StandardWebhooks,
     StaticToken,
     Unsigned,
@@ -168,44 +169,56 @@ def test_unsigned_takes_everything_and_closed_nothing() -> None:
 # -- settings -----------------------------------------------------------------------------------
 
 
-def test_settings_take_one_secret_or_several() -> None:
-    one = SignatureSettings.model_validate({"scheme": "standard", "secret": SECRET})
-    several = SignatureSettings.model_validate({"scheme": "standard", "secret": [OTHER, SECRET]})
-    assert revealed(one.secret) == (SECRET,)
-    assert one.check().accepts(note(), SENT_AT)
-    assert several.check().accepts(note(), SENT_AT)
+def test_settings_take_several_secrets_at_once() -> None:
+    signature = Signature.model_validate({"scheme": "standard", "secrets": [OTHER, SECRET]})
+    assert signature.check().accepts(note(), SENT_AT)
+
+
+def test_a_setting_may_be_one_secret_or_several() -> None:
+    assert revealed(SecretStr("a")) == ("a",)
+    assert revealed((SecretStr("a"), SecretStr(""), SecretStr("b"))) == ("a", "b")
 
 
 def test_settings_make_the_check_they_describe() -> None:
-    signed = SignatureSettings.model_validate(
-        {"scheme": "hmac", "secret": "s", "header": "X-Sig", "encoding": "base64", "prefix": "p="}
+    signed = Signature.model_validate(
+        {
+            "scheme": "hmac-sha256",
+            "secrets": ["s"],
+            "header": "X-Sig",
+            "encoding": "base64",
+            "prefix": "p=",
+        }
     )
     assert signed.check() == BodyHmac(("s",), "X-Sig", "base64", "p=")
-    token = SignatureSettings.model_validate({"scheme": "token", "secret": "s"})
+    token = Signature.model_validate({"scheme": "token", "secrets": ["s"]})
     assert token.check() == StaticToken(("s",), "authorization")
+    setting = TypeAdapter[Signature](SignatureSetting)
+    assert setting.validate_python("none").check() == Unsigned()
 
 
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"scheme": "standard", "secret": "plain text"}, "whsec_"),
-        ({"scheme": "hmac", "secret": "s"}, "name the header"),
-        ({"scheme": "token", "secret": ""}, "the secret is empty"),
-        ({"scheme": "token", "secret": []}, "the secret is empty"),
+        ({"scheme": "standard", "secrets": ["plain text"]}, "whsec_"),
+        ({"scheme": "hmac-sha256", "secrets": ["s"]}, "name the header"),
+        ({"scheme": "token", "secrets": [""]}, "the secret is empty"),
+        ({"scheme": "token", "secrets": ["s", ""]}, "the secret is empty"),
+        ({"scheme": "token"}, "the secret is empty"),
+        ({"scheme": "none", "secrets": ["s"]}, "'none' takes no secrets"),
     ],
 )
 def test_unusable_settings_are_refused_in_words(settings: Any, complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint) as raised:
-        SignatureSettings.model_validate(settings)
+        Signature.model_validate(settings)
     assert "plain text" not in str(raised.value)
 
 
 def test_settings_load_without_their_secrets_and_then_accept_nothing() -> None:
-    check = SignatureSettings.model_validate({"scheme": "standard", "secret": "unset"}).check()
+    check = Signature.model_validate({"scheme": "standard", "secrets": ["unset"]}).check()
     assert not check.accepts(note(), SENT_AT)
 
 
 def test_no_secret_is_shown() -> None:
-    settings = SignatureSettings.model_validate({"scheme": "standard", "secret": SECRET})
+    settings = Signature.model_validate({"scheme": "standard", "secrets": [SECRET]})
     for shown in (repr(settings), repr(settings.check()), settings.model_dump_json()):
         assert "MfKQ9r8" not in shown

@@ -1,0 +1,54 @@
+"""Sinks with one mistake each, such as are easily made. Nothing but the contract notices them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from connector.domain import Prepared, Receipt
+from connector.errors import ConnectorError, LookFirst, Refused
+from connector.sinks.hubspot import HubSpotTask
+from connector.sinks.slack import SlackMessage
+from connector.sinks.zendesk import ZendeskTicket
+
+Results = Sequence[Receipt | ConnectorError]
+
+
+class RendersAnewOnRetry(ZendeskTicket):
+    """Builds the request when it is sent, not when it is frozen."""
+
+    def send(self, batch: Sequence[Prepared], now: datetime) -> Results:
+        fresh = [one if one.order.amends else self._anew(one, now) for one in batch]
+        return super().send(fresh, now)
+
+    def _anew(self, one: Prepared, now: datetime) -> Prepared:
+        [body] = self.prepare([one.order], now)
+        return one if isinstance(body, ConnectorError) else Prepared(order=one.order, body=body)
+
+
+class RetriesAPost(ZendeskTicket):
+    """Tries a second time at once when the outcome is unknown."""
+
+    def send(self, batch: Sequence[Prepared], now: datetime) -> Results:
+        results = super().send(batch, now)
+        if any(isinstance(result, LookFirst) for result in results):
+            return super().send(batch, now)
+        return results
+
+
+class SwallowsAnItem(HubSpotTask):
+    """A 207 is a 2xx, so all went well."""
+
+    def send(self, batch: Sequence[Prepared], now: datetime) -> Results:
+        results = super().send(batch, now)
+        made = next((result for result in results if isinstance(result, Receipt)), None)
+        return [made if made and isinstance(one, Refused) else one for one in results]
+
+
+class LogsTheToken(SlackMessage):
+    """Says with what it asks, to help whoever looks for a mistake."""
+
+    def send(self, batch: Sequence[Prepared], now: datetime) -> Results:
+        logging.getLogger(__name__).debug("posting with %s", self._headers)
+        return super().send(batch, now)
