@@ -72,11 +72,16 @@ class Process:
 
     def end(self, how: signal.Signals) -> int:
         self.running.send_signal(how)
-        code = self.running.wait(timeout=60)
+        self.last_words()
+        return self.running.returncode
+
+    def last_words(self) -> str:
+        """All that it has said on stderr, once it has ended."""
+        self.running.wait(timeout=60)
         self._reader.join()
         while not self._heard.empty():
             self.said.append(self._heard.get())
-        return code
+        return "".join(self.said)
 
     def has_left_something_running(self) -> bool:
         try:
@@ -137,7 +142,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     strange = {"HTTP_PROXY": "http://127.0.0.1:9", "ZENDESK_API_TOKEN": "a-real-one"}
     with started("demo", "--json", "--serve", "--keep", str(directory), **strange) as process:
         printed = process.lines_until("}")
-        assert printed, "".join(process.said)
+        assert printed, process.last_words()
         posted = subprocess.run(
             ["bash", "-ec", _own_answer(process)], capture_output=True, text=True, check=False
         )

@@ -89,6 +89,8 @@ def perform(run: Running, sandbox: Sandbox, started: datetime, poster: Poster) -
         lambda: watcher.polled(sources, started), f"{', '.join(sources)} were not read to the end"
     )
     revised = _post_first(sandbox, started, poster)
+    too_large = run.workspace.settings.receiver.max_body_kb * 1024 + 1
+    _post_bad(sandbox, started, poster, too_large)
     watcher.until(
         lambda: _has_ticket(run.workspace, scenario.RITA.name), "the ticket to amend was not made"
     )
@@ -104,7 +106,7 @@ def perform(run: Running, sandbox: Sandbox, started: datetime, poster: Poster) -
 
 
 def _post_first(sandbox: Sandbox, now: datetime, poster: Poster) -> str:
-    """Good webhooks and bad ones; returns the Delighted id of the answer that is revised later."""
+    """The answers; returns the Delighted id of the one that is revised later."""
     secrets = sandbox.secrets
     revised = add_to_delighted(sandbox, scenario.REVISED, now)
     poster.post("delighted-main", sandbox.delighted.webhook(revised, _CREATED))
@@ -113,18 +115,24 @@ def _post_first(sandbox: Sandbox, now: datetime, poster: Poster) -> str:
         poster.post("typeform", webhook)
         if number == 1:
             poster.post("typeform", webhook, "typeform sends the same answer once more")
-    for sent in (*scenario.APP, scenario.OFF_THE_SCALE):
+    for sent in scenario.APP:
         poster.post("app", posting.from_app(sent, now, secrets["WEBHOOK_SECRET"]))
+    return revised
+
+
+def _post_bad(sandbox: Sandbox, now: datetime, poster: Poster, too_large: int) -> None:
+    """Two that are kept and quarantined, and three that are turned away."""
+    secrets = sandbox.secrets
+    webhook = posting.from_app(scenario.OFF_THE_SCALE, now, secrets["WEBHOOK_SECRET"])
+    poster.post("app", webhook, "a score that is not on the scale")
     garbage = b"<html>this is no answer"
     webhook = posting.signed_standard(garbage, "app-6", now, secrets["WEBHOOK_SECRET"])
     poster.post("app", webhook, "garbage with a valid signature")
     forged = posting.typeform(9, scenario.TYPEFORM[0], now, "not-the-secret")
     poster.post("typeform", forged, "a wrong signature")
     poster.post("nobody", forged, "an unknown source")
-    large = b" " * (1024 * 1024 + 1)
-    webhook = posting.signed_by_typeform(large, secrets["TYPEFORM_SECRET"])
-    poster.post("typeform", webhook, "a body of more than 1 MB")
-    return revised
+    webhook = posting.signed_by_typeform(b" " * too_large, secrets["TYPEFORM_SECRET"])
+    poster.post("typeform", webhook, "a body that is too large")
 
 
 def _post_second(sandbox: Sandbox, revised: str, now: datetime, poster: Poster) -> None:
