@@ -12,18 +12,19 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 import requests
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from connector.domain import Finding, Note, Pulled, Respondent, Response, Scalar, Value
+from connector.domain import Finding, Note, Pulled, Response, Value
 from connector.errors import ConnectorError, TryLater, Unreadable
 from connector.ports import Duration, FileRow, Secret, SourceSettings
 from connector.sources import asking, reading
 from connector.sources.archives import saved_rows
+from connector.sources.form_answers import from_record, from_row
 from connector.sources.form_questions import Chosen, Question, Wanted, choose, questions_of
 from connector.sources.overlap import MOST_MARKS, Overlap, time_of
 from connector.sources.service_account import ServiceAccount
 from connector.sources.signatures import Closed
-from connector.text import clean_email, one_line
+from connector.text import one_line
 
 URL = "https://forms.googleapis.com/v1/forms/"
 SCOPES = (
@@ -106,47 +107,20 @@ class GoogleForms:
     def parse(self, note: Note) -> Response | None:
         record = reading.read_object(note.body)
         if "response" in record:
-            chosen = _chosen(record.get("questions"))
-            titles = reading.as_object(record.get("titles"), "titles")
-            return self._response(reading.as_object(record["response"], "response"), chosen, titles)
-        if not self._settings.score_question:
+            return from_record(record, self._settings.form_id)
+        wanted = self._settings.wanted()
+        if not wanted.score_question:
             raise Unreadable(
                 "questions: a saved list does not tell them apart; "
                 "write score_question (and comment_question) of this source"
             )
         chosen = Chosen(
-            score=self._settings.score_question,
-            comment=self._settings.comment_question,
-            email=self._settings.email_question,
-            external_id=self._settings.external_id_question,
+            score=wanted.score_question,
+            comment=wanted.comment_question,
+            email=wanted.email_question,
+            external_id=wanted.external_id_question,
         )
-        return self._response(record, chosen, {})
-
-    def _response(self, row: dict[str, Any], chosen: Chosen, titles: Mapping[str, Any]) -> Response:
-        record = reading.as_id(row.get("responseId"), "responseId")
-        answers = {
-            question: ", ".join(_texts(answer))
-            for question, answer in reading.as_object(row.get("answers"), "answers").items()
-        }
-        scores = [answers[id] for id in (chosen.score, *chosen.former) if id in answers]
-        address = reading.as_text(row.get("respondentEmail"), "respondentEmail")
-        own_id = answers.get(chosen.external_id or "", "").strip()
-        created_at = reading.read_time(row.get("createTime"), "UTC", "createTime")
-        revised_at = reading.read_time(row.get("lastSubmittedTime"), "UTC", "lastSubmittedTime")
-        return Response(
-            record=record,
-            survey_ref=self._settings.form_id,
-            score=reading.whole_score(scores[0] if scores else None, "score"),
-            comment=answers.get(chosen.comment or "", ""),
-            respondent=Respondent(
-                email=clean_email(address or answers.get(chosen.email or "")),
-                external_id=own_id or None,
-            ),
-            answered_at=created_at,
-            revised_at=revised_at or created_at,
-            properties=_named(answers, chosen, titles),
-            link=f"https://docs.google.com/forms/d/{self._settings.form_id}/edit#response={record}",
-        )
+        return from_row(record, self._settings.form_id, chosen, {})
 
     def pull(self, cursor: str | None, now: datetime) -> Iterator[Pulled]:
         """What was submitted since shortly before the newest answer; now and then everything.
@@ -165,7 +139,8 @@ class GoogleForms:
         if in_full or place.chosen is None:
             place = self._looked_up(place, now)
         looked_up, read = in_full, dict[str, int]()
-        since = None if in_full else place.newest - int(OVERLAP.total_seconds()) * 10**9
+        overlap = int(OVERLAP.total_seconds()) * 10**9
+        since = None if in_full else max(0, place.newest - overlap)
         for rows, more in self._pages(since, now):
             news = []
             for row in rows:
@@ -243,13 +218,6 @@ def _anonymous(form: dict[str, Any], subject: str) -> Iterator[Finding]:
         )
 
 
-def _chosen(questions: object) -> Chosen:
-    try:
-        return Chosen.model_validate(questions)
-    except ValidationError:
-        raise Unreadable("questions: expected the ids of score and comment") from None
-
-
 def _halfway(place: _Place, read: Mapping[str, int]) -> _Place:
     """The place after a page that is not the last: the same, but it remembers what was handed on,
     as far as a cursor can hold it."""
@@ -276,28 +244,3 @@ def _asked(row: Any) -> set[str]:
     """The ids of the questions that a response answers."""
     answers = row.get("answers") if isinstance(row, dict) else None
     return set(answers) if isinstance(answers, dict) else set()
-
-
-def _texts(answer: Any) -> list[str]:
-    """An answer is one text, several (checkboxes), or the names of files."""
-    given = reading.as_object(answer, "answers")
-    texts = reading.as_object(given.get("textAnswers"), "textAnswers").get("answers")
-    files = reading.as_object(given.get("fileUploadAnswers"), "fileUploadAnswers").get("answers")
-    return [
-        reading.as_text(reading.as_object(entry, "answers").get(key), key)
-        for entries, key in ((texts, "value"), (files, "fileName"))
-        for entry in reading.as_list(entries, "answers")
-    ]
-
-
-def _named(
-    answers: Mapping[str, str], chosen: Chosen, titles: Mapping[str, Any]
-) -> dict[str, Scalar]:
-    """The other answers under the titles of their questions; a title twice gets its id too."""
-    found: dict[str, Scalar] = {}
-    for id, text in answers.items():
-        if id in (chosen.score, *chosen.former, chosen.comment, chosen.email):
-            continue
-        title = reading.as_text(titles.get(id), "titles").strip() or id
-        found[f"{title} ({id})" if title in found else title] = text
-    return found

@@ -63,10 +63,10 @@ def new_bench(
 
     made: list[SinkBench] = []
 
-    def make(harness: Any, adapter: Any = None) -> SinkBench:
+    def make(harness: Any, adapter: Any = None, **more: Any) -> SinkBench:
         folder = store_folder / str(len(made))
         folder.mkdir()
-        made.append(SinkBench(harness, sandbox, folder, empty_store, adapter))
+        made.append(SinkBench(harness, sandbox, folder, empty_store, adapter, **more))
         return made[-1]
 
     yield make

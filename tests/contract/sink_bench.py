@@ -44,6 +44,7 @@ class SinkBench:
     empty_store: Path
     adapter: Adapter | None = None
     timeout: tuple[float, float] = PATIENT
+    every: int = 1  # of the requests that could get lost, try each second, third, … one only
     store: Store = field(init=False)
     _worlds: int = 0
     _asking: requests.Session = field(default_factory=requests.Session)

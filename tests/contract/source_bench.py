@@ -78,13 +78,15 @@ class SourceBench:
         return found, cursor
 
     def poll_until_idle(self, cursor: str | None) -> tuple[list[Response], str]:
-        """Polls a minute apart until one finds nothing, ten at most."""
+        """Polls a minute apart until two in a row find nothing, twelve at most."""
         everything: list[Response] = []
-        for _ in range(10):
+        idle = 0
+        for _ in range(12):
             self.wait(timedelta(minutes=1))
             found, cursor = self.poll(cursor)
             everything += found
-            if not found:
+            idle = 0 if found else idle + 1
+            if idle == 2:
                 break
         assert cursor is not None
         return everything, cursor

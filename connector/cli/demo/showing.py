@@ -58,23 +58,22 @@ def _table(items: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(show_lines=True, header_style="bold", pad_edge=False)
-    columns = ("response", "source", "score", "segment", "rules that fired", "what was made")
-    for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name in ("response", "score", "segment"))
+    table = Table(show_lines=True, header_style="bold")
+    for name in ("response, source", "score", "rules that fired", "what was made"):
+        table.add_column(name, overflow="fold", no_wrap=name != "what was made")
     for item in items:
         made = "\n".join(_effect(effect) for effect in item["effects"]) or "nothing"
         rules = "\n".join(item["rules"]) or "default"
-        score = cell(item["score"])
-        cells = (item["id"][:9], item["source"], score, item["segment"] or "-", rules, made)
-        table.add_row(*(Text(one) for one in cells))
+        score = f"{cell(item['score'])}\n{item['segment'] or 'no segment'}"
+        answer = f"{item['id']}\n{item['source']}"
+        table.add_row(*(Text(one) for one in (answer, score, rules, made)))
     print_wide(table)
 
 
 def _effect(effect: dict[str, Any]) -> str:
     if effect["state"] == "done":
         number = f" {effect['remote_id']}" if effect["remote_id"] else ""
-        link = f"\n  {effect['url']}" if effect["url"] else ""
+        link = f"\n{effect['url']}" if effect["url"] else ""
         return f"{effect['kind']}{number} in {effect['sink']}{link}"
     return f"{effect['kind']} {effect['state']}: {cell(effect['note'])}"
 

@@ -31,7 +31,8 @@ class RepeatsTheBoundaryRow(Delighted):
 
 
 def _created(record: str) -> int:
-    return int(json.loads(record)["created_at"])
+    row = json.loads(record)
+    return int(row.get("created_at", 0)) if isinstance(row, dict) else 0
 
 
 def _newest(records: list[str]) -> list[str]:

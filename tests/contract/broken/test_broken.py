@@ -60,4 +60,4 @@ def test_a_broken_sink_fails_its_own_check_alone(
 ) -> None:
     harness = SINKS[broken.kind]
     checks = [c for c in SINK_CHECKS if c.__name__.removeprefix("check_") not in harness.exempt]
-    assert [own] == failed(checks, lambda: new_bench(harness, broken))
+    assert [own] == failed(checks, lambda: new_bench(harness, broken, every=4))
