@@ -151,7 +151,6 @@ class SinkSettings(Value):
     type: str
     name: str = ""
     base_url: str | None = None
-    per_minute: int | None = Field(None, ge=1, description="calls a minute that we allow ourselves")
 
 
 class Params(Value):

@@ -123,7 +123,7 @@ def read(text: str, file: str) -> Document:
     Raises:
         Invalid: every fault that can be found, each with its line, in words.
     """
-    reader = _Reader(text.removeprefix("\ufeff"), file)
+    reader = _Reader(text, file)
     root = reader.read()
     warnings = tuple(p for p in reader.problems if p.severity == "warning")
     if len(warnings) < len(reader.problems):

@@ -157,9 +157,10 @@ def _pattern(compile_it: Callable[[Any], re.Pattern[str]], argument: Any) -> re.
 
 
 def _not(value: Any) -> str:
-    """`, not 'nine'`, where that is short enough to help."""
+    """`, not 'nine'`, where that is short and no address."""
     if isinstance(value, bool):
         return f", not {str(value).lower()}"
     if isinstance(value, int | float):
         return f", not {value}"
-    return f", not '{one_line(value)}'" if isinstance(value, str) and len(value) <= 40 else ""
+    short = isinstance(value, str) and len(value) <= 40 and "@" not in value
+    return f", not '{one_line(value)}'" if short else ""

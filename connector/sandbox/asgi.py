@@ -42,7 +42,10 @@ class App:
             await _send(send, Reply(fault.status, fault.body, fault.headers))
         elif fault.fault == "slow":
             await self._hold(fault.seconds)
-            await self._work(call, scope, send, "slow")
+            if self.vendor.is_armed(fault):
+                await self._work(call, scope, send, "slow")
+            else:
+                await _abort(send)
         elif fault.fault == "lose_reply":
             reply = self.vendor.answer(call, _raw_path(scope))
             self.vendor.record(call, reply.status, fault.fault)

@@ -257,6 +257,7 @@ class Vendor:
             self.log.clear()
 
     def clear_faults(self) -> None:
+        """Requests that a fault still holds are cut, so that none works into the next test."""
         with self.lock:
             self.faults.clear()
 
@@ -272,6 +273,11 @@ class Vendor:
         """The first armed fault that hits this call."""
         with self.lock:
             return next((fault for fault in self.faults if fault.fires(call)), None)
+
+    def is_armed(self, fault: Fault) -> bool:
+        """Whether it was not cleared since; it may be used up."""
+        with self.lock:
+            return any(armed is fault for armed in self.faults)
 
     def answer(self, call: Call, raw_path: str) -> Reply:
         """Judge one call and do its work, under the lock."""

@@ -135,11 +135,11 @@ class Mail(Vendor):
         if fault is not None and fault.fault == "status":
             self.record(call, fault.status, "status")
             return f"{fault.status} {fault.body or 'Sandbox: refused'}"
-        lost = fault is not None and fault.fault in ("drop", "hang")
+        lost = fault is not None and (fault.fault in ("drop", "hang") or not self.is_armed(fault))
         if not lost and work is not None:
             work()
         self.record(call, None if lost else 250, fault.fault if fault else None)
-        if fault is not None and fault.fault in ("drop", "hang", "lose_reply"):
+        if lost or (fault is not None and fault.fault == "lose_reply"):
             if isinstance(server.transport, asyncio.Transport):
                 server.transport.abort()
             await asyncio.Event().wait()  # the loss of the connection cancels this

@@ -65,7 +65,9 @@ ZENDESK = SinkHarness(
     shown=zendesk_shown,
     amends=("PUT", "/api/v2/tickets/"),
     notes=lambda state, marker: sum(
-        marker in comment["html_body"] for listed in state["comments"].values() for comment in listed
+        marker in comment["html_body"]
+        for listed in state["comments"].values()
+        for comment in listed
     ),
     close=lambda sandbox, remote_id: sandbox.zendesk.solve(int(remote_id)),
 )

@@ -116,8 +116,8 @@ def hotjar_scored(raw: Any) -> bytes:
 
 def hotjar_signed(sandbox: Sandbox) -> list[Signed]:
     body = b'{"event": "survey_response", "data": {"id": 1, "survey_id": 2, "questions": []}}'
-    settings = {"scheme": "hmac", "header": "X-Relay-Signature", "secret": HOTJAR_SECRET}
-    headers = {"x-relay-signature": hmac_hex(HOTJAR_SECRET, body)}
+    settings = {"scheme": "hmac-sha256", "header": "X-Relay-Sig", "secrets": [HOTJAR_SECRET]}
+    headers = {"x-relay-sig": hmac_hex(HOTJAR_SECRET, body)}
     return [Signed({"signature": settings}, body, headers, sandbox.clock.now())]
 
 

@@ -99,6 +99,16 @@ def test_a_slow_request_works_even_when_the_client_has_gone(sandbox: Sandbox) ->
     assert made(sandbox) == 1
 
 
+def test_a_held_request_does_not_work_into_the_next_test(sandbox: Sandbox) -> None:
+    sandbox.zendesk.fault("slow", seconds=0.1)
+    with pytest.raises(requests.Timeout):
+        create(sandbox, timeout=0.05)
+    sandbox.reset()
+    sandbox.zendesk.fault("slow", seconds=0.2)
+    assert create(sandbox).status_code == 201
+    assert made(sandbox) == 1
+
+
 def test_a_status_is_answered_as_ordered(sandbox: Sandbox) -> None:
     later = "Wed, 25 Nov 2026 16:00:00 GMT"
     for fault in (

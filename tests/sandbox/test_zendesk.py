@@ -356,11 +356,21 @@ def test_an_update_appends_a_note_and_leaves_an_audit(api: Api, zendesk: Zendesk
     assert (counts["zendesk.note"], counts["zendesk.public_comment"]) == (1, 1)
 
 
+def test_an_assignee_belongs_to_the_group(api: Api, zendesk: Zendesk) -> None:
+    assert len(api("GET", "users/9003/groups").json()["groups"]) == 3
+    zendesk.state["memberships"]["9003"] = [360003]
+    assert api.create(group_id=360002, assignee_id=9003).status_code == 422
+    assert api.create(group_id=360003, assignee_id=9003).status_code == 201
+    number = api.made(group_id=360002)
+    assert api("PUT", f"tickets/{number}", {"ticket": {"assignee_id": 9003}}).status_code == 422
+
+
 def test_an_audit_tells_the_agent_from_the_connector(api: Api, zendesk: Zendesk) -> None:
     number = api.made()
     zendesk.touch_by_agent(number, assignee_id=9003, comment={"body": "calling"})
-    authors = [row["author_id"] for row in api("GET", f"tickets/{number}/audits").json()["audits"]]
-    assert authors == [9001, 9002]
+    audits = api("GET", f"tickets/{number}/audits").json()["audits"]
+    who = [(audit["author_id"], audit["via"]["channel"]) for audit in audits]
+    assert who == [(9001, "api"), (9002, "web")]
     assert zendesk.counts()["zendesk.note"] == 0  # not made through the API
 
 

@@ -60,6 +60,7 @@ class Zendesk(Vendor):
             ("GET", f"{v2}/users/me", lambda _: Reply(200, {"user": self._user(AGENT_ID)})),
             ("GET", f"{v2}/users/search", self._search_users),
             ("GET", f"{v2}/users/{{id}}", self._show_user),
+            ("GET", f"{v2}/users/{{id}}/groups", self._groups_of),
         ]
 
     def route_path(self, raw_path: str) -> str:
@@ -274,6 +275,11 @@ class Zendesk(Vendor):
         if (user := self.state["users"].get(call.params["id"])) is None:
             raise Refusal(404, {"error": "RecordNotFound", "description": "Not found"})
         return Reply(200, {"user": user})
+
+    def _groups_of(self, call: Call) -> Reply:
+        numbers = self.state["memberships"].get(call.params["id"], [])
+        rows = [group for group in self.state["groups"] if group["id"] in numbers]
+        return Reply(200, lists.page(call, "groups", rows))
 
     def _search_users(self, call: Call) -> Reply:
         wanted = (call.q("query") or "").removeprefix("email:").strip('"').casefold()

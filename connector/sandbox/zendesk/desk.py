@@ -54,7 +54,7 @@ def seeds() -> Row:
         ],
         "brands": [{"id": 370001, "name": "Sandbox", "active": True}],
         "users": {
-            str(number): {"id": number, "name": name, "email": email, "role": "agent"}
+            str(number): user(number, name, email, "agent")
             for number, name, email in (
                 (AGENT_ID, "Connector Agent", SECRETS["ZENDESK_EMAIL"]),
                 (9002, "Ana Soporte", "ana@example.com"),
@@ -74,6 +74,7 @@ def seeds() -> Row:
                 ],
             },
         ],
+        "memberships": {str(number): [360001, 360002, 360003] for number in (AGENT_ID, 9002, 9003)},
         "tickets": {},
         "comments": {},
         "audits": {},
@@ -84,6 +85,17 @@ def seeds() -> Row:
         "ignored": [],
         "made": {"ticket": 0, "note": 0, "public_comment": 0},
         "windows": {},
+    }
+
+
+def user(number: int, name: str, email: str, role: str) -> Row:
+    return {
+        "id": number,
+        "name": name,
+        "email": email,
+        "role": role,
+        "active": True,
+        "suspended": False,
     }
 
 
@@ -117,7 +129,7 @@ class Desk:
         found = self.user_by_email(email)
         if found is None:
             number = self.next_id() + 500_000
-            found = {"id": number, "name": name, "email": email, "role": "end-user"}
+            found = user(number, name, email, "end-user")
             if locale_id is not None:
                 found["locale_id"] = locale_id
             self.state["users"][str(number)] = found
@@ -208,6 +220,7 @@ class Desk:
             "created_at": self.now(),
             "author_id": author_id,
             "metadata": {"system": {}, "custom": metadata},
+            "via": {"channel": "api" if author_id == AGENT_ID else "web"},
             "events": events,
         }
         self.state["audits"][str(ticket["id"])].append(audit)

@@ -76,6 +76,7 @@ def clean(desk: Desk, sent: Any, ticket: Row | None, author_id: int) -> Row:
     desk.state["ignored"] += [name for name in sent if name not in READ]
     _words(sent, fields, bad)
     _references(desk, sent, fields, bad)
+    _membership(desk, fields, ticket, bad)
     fields["custom"] = _custom(desk, sent.get("custom_fields", []), bad)
     _tags(sent, fields, bad)
     comment = _comment(desk, sent.get("comment"), ticket, bad)
@@ -140,6 +141,16 @@ def _references(desk: Desk, sent: Row, fields: Row, bad: Faults) -> None:
         fields["assignee_id"] = number
         if number is None:
             bad.add("assignee_id", "is invalid")
+
+
+def _membership(desk: Desk, fields: Row, ticket: Row | None, bad: Faults) -> None:
+    """An assignee must belong to the ticket's group."""
+    whole = (ticket or {}) | fields
+    agent, group = whole.get("assignee_id"), whole.get("group_id")
+    if "assignee_id" in bad.details or "group_id" in bad.details or not (agent and group):
+        return
+    if group not in desk.state["memberships"].get(str(agent), []):
+        bad.add("assignee_id", "is invalid")
 
 
 def _requester(desk: Desk, sent: Row, bad: Faults) -> tuple[str, str, int | None] | None:

@@ -47,9 +47,7 @@ def failed(checks: list[Callable[[Any], None]], bench: Callable[[], Any]) -> lis
 
 
 @pytest.mark.parametrize(("broken", "own"), OF_SOURCES)
-def test_a_broken_source_fails_its_own_check_alone(
-    sandbox: Sandbox, broken: Any, own: str
-) -> None:
+def test_a_broken_source_fails_its_own_check_alone(sandbox: Sandbox, broken: Any, own: str) -> None:
     harness = SOURCES[broken.type]
     assert [own] == failed(SOURCE_CHECKS, lambda: SourceBench(harness, sandbox, broken))
 

@@ -136,6 +136,7 @@ def test_a_language_includes_its_regions(fires: Fires) -> None:
     for when in ("language: pt", "language: [es, pt]", "language: pt-BR"):
         assert fires(when, language="pt-BR")
     assert fires("language: pt-br", language="pt_BR")
+    assert fires("language: pt_BR", language="pt-br")
     assert not fires("language: pt-BR", language="pt")
     assert not fires("language: {not: pt}", language="pt-BR")
     assert fires("customer.language: es", customer={"language": "es-MX"})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from connector.domain import Facts, History, Verdict
-from connector.ports import Params, Template
+from connector.ports import Duration, Params, Template
 from connector.rules.decide import decide
 from connector.rules.load import load
 from connector.rules.model import ActionKind, Ruleset, RulesetText, Vocabulary
@@ -265,6 +265,8 @@ def test_a_message_to_the_customer_gets_no_plain_text_instead(verdict: Decide) -
 
 class ShortParams(Params):
     title: Template = Field("NPS {{ score }}", max_length=40)
+    lines: list[Template] = []
+    respond_within: Duration | None = None
 
 
 def test_filled_in_texts_have_to_fit_the_kind(facts: Callable[..., Facts]) -> None:
@@ -281,6 +283,28 @@ def test_filled_in_texts_have_to_fit_the_kind(facts: Callable[..., Facts]) -> No
     assert case.params["title"] == "NPS 3: please call the customer"
     assert case.problem == "title: not what a.case takes once filled in"
     assert mail.problem == "title: not what b.mail takes once filled in"
+    assert mail.params["title"] == "x" * 41
+
+
+def test_only_cases_inherit_the_time_to_respond_and_only_they_drop_a_line(
+    facts: Callable[..., Facts],
+) -> None:
+    vocabulary = Vocabulary(
+        actions={
+            "a.case": ActionKind(ShortParams, opens_case=True, sinks=("a",)),
+            "b.mail": ActionKind(ShortParams, to_customer=True, sinks=("b",)),
+        }
+    )
+    then = ", ".join(
+        f"{{{kind}: {{lines: [a, '{{{{ link }}}}']}}}}" for kind in ("a.case", "b.mail")
+    )
+    text = "defaults: {respond_within: 4h}\nrules:\n" + rule("x", then=then)
+    loaded = load(RulesetText({"rules.yaml": text}), vocabulary)
+    assert loaded.ruleset
+    case, mail = decide(loaded.ruleset, facts(score=3)).intents
+    assert (case.params["lines"], case.respond_within) == (["a"], timedelta(hours=4))
+    assert (mail.params["lines"], mail.respond_within) == (["a", "{{ link }}"], None)
+    assert case.problem == mail.problem == "lines: item 2 could not be filled in: link is empty"
 
 
 scalars = st.one_of(

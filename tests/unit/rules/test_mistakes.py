@@ -132,6 +132,7 @@ CONDITIONS = [
     ("      customer.phone: 0034600000000", "4:23: customer.phone: must be text, not 34600000000 "
      "(put it in quotes)"),
     ("      customer.value: '50.000'", "4:23: customer.value: must be a number, not '50.000'"),
+    ("      customer.value: ana@example.com", "4:23: customer.value: must be a number"),
     ("      customer.vip: maybe", "4:21: customer.vip: must be true or false, not 'maybe'"),
     ("      customer.vip: [true]", "4:7: customer.vip: cannot be asked with 'in' "
      "(write one value)"),
@@ -348,3 +349,20 @@ def test_two_cases_of_one_rule_in_one_sink_are_a_warning(load_rules: Load) -> No
         "rules.yaml:6:9: warning: zendesk.ticket: this rule already opens a case in support-desk"
     ]
     assert loaded.ruleset
+
+
+def test_a_mistake_that_is_referred_to_twice_is_told_once(load_rules: Load) -> None:
+    loaded = load_rules(
+        """
+        rules:
+          - id: x
+            when: &low {scroe: 3}
+            then: [{log: {}}]
+          - id: y
+            when: *low
+            then: [{log: {}}]
+        """
+    )
+    assert [str(problem) for problem in loaded.problems] == [
+        "rules.yaml:3:17: unknown field 'scroe' (did you mean 'score'?)"
+    ]

@@ -231,6 +231,13 @@ rules:
 """
 
 
+def test_the_usual_text_of_a_kind_is_not_this_authors_to_mend(
+    load_rules: Callable[..., Loaded],
+) -> None:
+    rules = "rules:\n  - {id: x, when: {survey: stars}, then: [{zendesk.ticket: {}}]}\n"
+    assert load_rules(rules, {"templates/thank_you/en.txt": "Subject: a\n\nb\n"}).problems == ()
+
+
 def test_mails_are_chosen_by_language(
     ruleset: Callable[..., Ruleset], facts: Callable[..., Facts]
 ) -> None:
@@ -321,6 +328,15 @@ def test_what_can_be_empty_in_a_mail_is_judged_by_the_rules_that_send_it(
     rules = MAILING.replace("segment: promoter", "segment: promoter, link: {exists: true}")
     assert [each.split(": template: ")[0] for each in warnings(load_rules(rules, files))] == [
         "templates/thanks/en.html:1:1: warning",
+        "templates/thanks/en.txt:3:1: warning",
+    ]
+    more = (
+        "  - {id: y, when: {link: {exists: true}}, then: [{email.thank_you: {template: thanks}}]}"
+    )
+    twice = rules + more
+    assert [each.split(": template: ")[0] for each in warnings(load_rules(twice, files))] == [
+        "templates/thanks/en.html:1:1: warning",
+        "templates/thanks/en.txt:1:1: warning",
         "templates/thanks/en.txt:3:1: warning",
     ]
     any_score = MAILING.replace("segment: promoter", "survey: relationship")
