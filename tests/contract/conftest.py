@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 
 from connector import patience
 from connector.sandbox import Sandbox
-from connector.store import Store, schema
 
 MEMORY = Path("/dev/shm")
 # The plain functions beside the tests use assert as well, and should say as much when it fails.
 HELPERS = sorted(path.stem for path in Path(__file__).parent.glob("*_*.py"))
 pytest.register_assert_rewrite(
-    *(f"tests.contract.{name}" for name in HELPERS if not name.startswith("test_"))
+    *(
+        f"tests.contract.{name}"
+        for name in HELPERS
+        if not name.startswith("test_") and f"tests.contract.{name}" not in sys.modules
+    )
 )
 
 
@@ -33,16 +37,6 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.001)
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database at the newest schema, to be copied: migrating takes longer than a delivery."""
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    store = Store(f"sqlite:///{path}")
-    schema.upgrade(store)
-    store.close()
-    return path
-
-
 @pytest.fixture
 def store_folder(tmp_path: Path) -> Iterator[Path]:
     """In memory where that is possible: it is not the disk that is tested here, and a suite of
@@ -56,7 +50,7 @@ def store_folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def new_bench(
-    sandbox: Sandbox, store_folder: Path, empty_store: Path
+    sandbox: Sandbox, store_folder: Path, sqlite_template: Path
 ) -> Iterator[Callable[..., Any]]:
     """Makes the bench of a sink from its harness; its store is closed at the end."""
     from tests.contract.sink_bench import SinkBench
@@ -66,7 +60,7 @@ def new_bench(
     def make(harness: Any, adapter: Any = None, **more: Any) -> SinkBench:
         folder = store_folder / str(len(made))
         folder.mkdir()
-        made.append(SinkBench(harness, sandbox, folder, empty_store, adapter, **more))
+        made.append(SinkBench(harness, sandbox, folder, sqlite_template, adapter, **more))
         return made[-1]
 
     yield make

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from connector.sandbox import SECRETS, Sandbox
@@ -27,10 +26,13 @@ def zendesk_echo(text: str) -> Raw:
     }
 
 
+def zendesk_comments(state: Raw) -> list[str]:
+    return [one["html_body"] for listed in state["comments"].values() for one in listed]
+
+
 def zendesk_shown(state: Raw) -> list[Shown]:
-    comments = [comment for listed in state["comments"].values() for comment in listed]
     return [
-        *(Shown(comment["html_body"], "html") for comment in comments),
+        *(Shown(html, "html") for html in zendesk_comments(state)),
         *(Shown(ticket["raw_subject"], "line") for ticket in state["tickets"].values()),
         *(Shown(user["name"], "line") for user in state["users"].values()),
     ]
@@ -218,8 +220,9 @@ def slack_shown(state: Raw) -> list[Shown]:
         for block in message["blocks"]:
             for text in (block.get("text"), *block.get("elements", [])):
                 if text:
-                    form = "mrkdwn" if text["type"] == "mrkdwn" else "plain"
-                    found.append(Shown(text["text"], form))
+                    found.append(
+                        Shown(text["text"], "mrkdwn" if text["type"] == "mrkdwn" else "plain")
+                    )
     return found
 
 
@@ -260,4 +263,4 @@ def with_subject(harness: SinkHarness, line: str) -> Raw:
     """The parameters with other words in the rule's own line."""
     if harness.subject == "rendered":
         return {**harness.params, "rendered": {**harness.params["rendered"], "subject": line}}
-    return json.loads(json.dumps({**harness.params, harness.subject: line}))
+    return {**harness.params, harness.subject: line}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -19,6 +18,8 @@ from tests.contract.watching import (
     HANGS_SECONDS,
     IMPATIENT,
     IN_TIME_SECONDS,
+    PATIENT,
+    http_date,
     is_bounded,
     listening,
     secrets_of,
@@ -44,10 +45,10 @@ def check_one_refused_item_costs_only_itself(bench: SinkBench) -> None:
 
 
 def check_a_rate_limit_makes_the_whole_account_wait(bench: SinkBench) -> None:
-    until = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    for wish in ("90", until):
+    for as_date in (False, True):
         for arm in (bench.fault, bench.fault_writes):
             bench.anew()
+            wish = http_date(90) if as_date else "90"
             arm("status", status=429, headers={"Retry-After": wish}, body=HTML, times=None)
             for number in (1, 2):
                 bench.place(number)
@@ -55,9 +56,9 @@ def check_a_rate_limit_makes_the_whole_account_wait(bench: SinkBench) -> None:
             bench.deliver(sink)
             paused = bench.paused_until()
             assert paused is not None
-            assert (paused - began).total_seconds() == pytest.approx(90, abs=5)
+            assert (paused - began).total_seconds() == pytest.approx(90, abs=10)
             asked = len(bench.requests())
-            bench.wait(timedelta(seconds=80))
+            bench.wait(timedelta(seconds=70))
             assert bench.deliver(sink).actions == 0
             assert len(bench.requests()) == asked, "asked again before the time"
             bench.vendor.clear_faults()
@@ -98,9 +99,8 @@ def check_every_request_ends_in_time(bench: SinkBench) -> None:
         sink = bench.sink()
         sink.check(bench.now())
         bench.deliver(sink)
-    ours = [timeout for timeout in seen if timeout is not None]
+    assert seen or bench.harness.vendor == "mail"
     assert all(is_bounded(timeout) for timeout in seen), "a request without a time-out"
-    assert ours or bench.harness.vendor == "mail"
     assert_one_effect(bench)
     for arm in (bench.fault, bench.fault_writes):
         bench.anew()
@@ -112,6 +112,7 @@ def check_every_request_ends_in_time(bench: SinkBench) -> None:
             bench.deliver(sink)
         assert taken[0] < IN_TIME_SECONDS, "nobody stopped waiting"
         bench.vendor.clear_faults()
+        bench.timeout = PATIENT
         bench.settle()
         assert_one_effect(bench)
 
@@ -197,8 +198,12 @@ def check_a_hostile_answer_arrives_inert(bench: SinkBench) -> None:
     for nasty in NASTY:
         bench.anew()
         customer = {"email": PERSON, "name": nasty, "plan": nasty}
-        about = {"comment": nasty, "customer": customer, "company": {"name": nasty}}
-        key = bench.place(params=with_subject(bench.harness, nasty), **about)
+        key = bench.place(
+            params=with_subject(bench.harness, nasty),
+            comment=nasty,
+            customer=customer,
+            company={"name": nasty},
+        )
         bench.settle()
         row = bench.row(key)
         assert (row.state, bench.effects()) == ("done", 1), (nasty[:40], row.error)

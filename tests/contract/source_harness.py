@@ -24,8 +24,10 @@ def hmac_hex(secret: str, body: bytes) -> str:
 
 
 def delighted_add(sandbox: Sandbox, answer: Answer) -> str:
-    about = {"comment": answer.comment or None, "email": answer.email, "at": answer.at}
-    return str(sandbox.delighted.add_response(answer.score, **about)["id"])
+    row = sandbox.delighted.add_response(
+        answer.score, comment=answer.comment or None, email=answer.email, at=answer.at
+    )
+    return str(row["id"])
 
 
 def delighted_signed(sandbox: Sandbox) -> list[Signed]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -17,6 +16,7 @@ from tests.contract.watching import (
     HANGS_SECONDS,
     IMPATIENT,
     IN_TIME_SECONDS,
+    http_date,
     is_bounded,
     stopwatch,
     timeouts,
@@ -163,15 +163,15 @@ def check_a_refusal_is_named_after_the_next_step(bench: SourceBench) -> None:
 
 
 def check_a_rate_limit_waits_as_long_as_asked(bench: SourceBench) -> None:
-    until = datetime.now(UTC) + timedelta(seconds=77)
-    for wish in ("77", format_datetime(until, usegmt=True)):
+    for as_date in (False, True):
         bench.vendor.clear_faults()
+        wish = http_date(77) if as_date else "77"
         settings: dict[str, Any] = {"status": 429, "headers": {"Retry-After": wish}}
         bench.vendor.fault("status", path=bench.harness.api, times=None, **settings)
         before = len(bench.vendor.calls("GET", bench.harness.api))
         with pytest.raises(TryLater) as raised:
             bench.poll()
-        assert raised.value.retry_after_seconds == pytest.approx(77, abs=3)
+        assert raised.value.retry_after_seconds == pytest.approx(77, abs=10)
         assert raised.value.account_wide
         asked = len(bench.vendor.calls("GET", bench.harness.api)) - before
         assert asked == 1, "nothing is asked again before that"

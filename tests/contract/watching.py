@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from unittest import mock
 
@@ -18,9 +20,14 @@ from urllib3.connectionpool import HTTPConnectionPool
 from connector.sandbox import Sandbox
 
 PATIENT = (3.0, 20.0)  # seconds to connect and of silence, for adapters under test
-IMPATIENT = (3.0, 0.3)  # where the stand-in is not going to answer
+IMPATIENT = (3.0, 0.2)  # where the stand-in is not going to answer
 HANGS_SECONDS = 3.0  # how long it holds such a request
 IN_TIME_SECONDS = 2.5  # three tries of a read end before this, waiting for the stand-in does not
+
+
+def http_date(seconds: float) -> str:
+    """So far from now, as a `Retry-After` says it."""
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
 @contextmanager

@@ -134,12 +134,24 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def installation(tmp_path: Path, sandbox: Sandbox, store_url: str) -> Iterator[Installation]:
-    made = Installation(tmp_path, sandbox, store_url)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait()
+def install(tmp_path: Path, sandbox: Sandbox) -> Iterator[Callable[[str], Installation]]:
+    made: list[Installation] = []
+
+    def make(store: str) -> Installation:
+        made.append(Installation(tmp_path, sandbox, store))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process is not None and one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+
+
+@pytest.fixture
+def installation(install: Callable[[str], Installation], tmp_path: Path) -> Installation:
+    """The embedded default: SQLite beside the configuration."""
+    return install(f"sqlite:///{tmp_path / 'connector.db'}")
 
 
 def test_an_account_with_5000_old_answers_makes_nothing_and_a_live_one_its_ticket(installation):
@@ -175,7 +187,8 @@ def test_killed_at_once_after_the_202_the_answer_still_gets_its_one_ticket(insta
     assert installation.tickets() == 30
 
 
-def test_sigterm_finishes_the_call_in_flight(installation):
+def test_sigterm_finishes_the_call_in_flight(install, store_url):
+    installation = install(store_url)
     installation.start()
     zendesk = installation.sandbox.zendesk
     zendesk.fault(method="POST", path="/api/v2/tickets", fault="slow", seconds=1.5)
@@ -193,12 +206,10 @@ def test_sigterm_finishes_the_call_in_flight(installation):
     assert installation.tickets() == 1
 
 
-def test_two_engines_never_work_on_one_sqlite_file(tmp_path, sandbox):
-    made = Installation(tmp_path, sandbox, f"sqlite:///{tmp_path / 'x.db'}")
-    made.start()
-    try:
-        second = made.command("run")
-        assert second.returncode == 3
-        assert "another `connector run`" in second.stderr
-    finally:
-        assert made.end(signal.SIGTERM) == 0
+def test_two_engines_never_work_on_one_sqlite_file(installation):
+    installation.start()
+    second = installation.command("run")
+
+    assert second.returncode == 3
+    assert "another `connector run`" in second.stderr
+    assert installation.end(signal.SIGTERM) == 0

@@ -89,7 +89,8 @@ class Tokens:
             raise _refused("invalid_grant", "invalid assertion") from None
         if claims["iss"] != settings["consumer_key"]:
             raise _refused("invalid_client_id", "client identifier invalid")
-        if float(claims["exp"]) <= self.clock.timestamp():  # by the sandbox's clock, not the machine's
+        # By the sandbox's clock, not the machine's.
+        if float(claims["exp"]) <= self.clock.timestamp():
             raise _refused("invalid_grant", "expired authorization code")
         if claims["sub"] != settings["username"]:
             raise _refused("invalid_grant", "user hasn't approved this consumer")

@@ -57,7 +57,7 @@ class Zendesk(Vendor):
             ("GET", f"{v2}/brands", lambda c: self._listed(c, "brands")),
             ("GET", f"{v2}/ticket_fields", lambda c: self._listed(c, "ticket_fields")),
             ("GET", f"{v2}/locales", self._locales),
-            ("GET", f"{v2}/users/me", lambda _: Reply(200, {"user": self._user(AGENT_ID)})),
+            ("GET", f"{v2}/users/me", self._me),
             ("GET", f"{v2}/users/search", self._search_users),
             ("GET", f"{v2}/users/{{id}}", self._show_user),
             ("GET", f"{v2}/users/{{id}}/groups", self._groups_of),
@@ -267,9 +267,8 @@ class Zendesk(Vendor):
         rows = [{"id": number, "locale": locale} for number, locale in LOCALES]
         return Reply(200, lists.page(call, "locales", rows))
 
-    def _user(self, number: int) -> Row:
-        user: Row = self.state["users"][str(number)]
-        return user
+    def _me(self, call: Call) -> Reply:
+        return Reply(200, {"user": self.state["users"][str(AGENT_ID)]})
 
     def _show_user(self, call: Call) -> Reply:
         if (user := self.state["users"].get(call.params["id"])) is None:

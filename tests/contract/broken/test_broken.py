@@ -35,21 +35,22 @@ SOURCE_CHECKS = [*source_checks.CHECKS, *source_polling.CHECKS]
 SINK_CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS]
 
 
-def failed(checks: list[Callable[[Any], None]], bench: Callable[[], Any]) -> list[str]:
-    """The names of the checks that do not hold."""
-    found = []
+def failed(checks: list[Callable[[Any], None]], bench: Callable[[], Any]) -> dict[str, str]:
+    """The checks that do not hold, and what they say."""
+    found = {}
     for check in checks:
         try:
             check(bench())
-        except (AssertionError, pytest.fail.Exception):
-            found.append(check.__name__)
+        except (AssertionError, pytest.fail.Exception) as said:
+            found[check.__name__] = str(said)
     return found
 
 
 @pytest.mark.parametrize(("broken", "own"), OF_SOURCES)
 def test_a_broken_source_fails_its_own_check_alone(sandbox: Sandbox, broken: Any, own: str) -> None:
     harness = SOURCES[broken.type]
-    assert [own] == failed(SOURCE_CHECKS, lambda: SourceBench(harness, sandbox, broken))
+    found = failed(SOURCE_CHECKS, lambda: SourceBench(harness, sandbox, broken))
+    assert [own] == list(found), found
 
 
 @pytest.mark.parametrize(("broken", "own"), OF_SINKS)
@@ -58,4 +59,5 @@ def test_a_broken_sink_fails_its_own_check_alone(
 ) -> None:
     harness = SINKS[broken.kind]
     checks = [c for c in SINK_CHECKS if c.__name__.removeprefix("check_") not in harness.exempt]
-    assert [own] == failed(checks, lambda: new_bench(harness, broken, every=4))
+    found = failed(checks, lambda: new_bench(harness, broken, every=4))
+    assert [own] == list(found), found

@@ -304,7 +304,9 @@ def test_a_poll_that_was_stopped_goes_on_where_it_was(
     source: Delighted, vendor: StandIn, pages_done: int
 ) -> None:
     for n in range(420):
-        vendor.add_response(9, at=NOON + timedelta(seconds=n // 7))
+        vendor.add_response(9, at=NOON - timedelta(hours=60 - n // 7))
+    for id, minutes in zip(vendor.state["responses"], (30, 60), strict=False):
+        vendor.revise(id, comment="more", at=NOON + timedelta(minutes=minutes))
     pages, got, cursor = source.pull(None, LATER), [], None
     for _ in range(pages_done):
         page = next(pages)

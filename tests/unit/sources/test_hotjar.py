@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -263,19 +264,20 @@ def test_answers_that_push_the_list_down_while_it_is_read_bring_none_twice(
     assert sorted(ids(records)) == sorted(more)
 
 
-@pytest.mark.parametrize("pages_done", [1, 2, 3])
+@pytest.mark.parametrize("pages_done", [(1,), (2,), (3,), (1, 3), (1, 1, 2, 4)])
 def test_history_that_was_stopped_is_not_handed_on_again(
-    source: Hotjar, vendor: StandIn, pages_done: int
+    source: Hotjar, vendor: StandIn, pages_done: tuple[int, ...]
 ) -> None:
     made = answered(vendor, 420, NOON - timedelta(days=200), timedelta(hours=11))
-    got, cursor = [], None
-    pages = source.pull(None, LATER)
-    for _ in range(pages_done):
-        page = next(pages)
-        got += ids(records_of([page]))
-        cursor = page.cursor
-    pages.close()
-    made += answered(vendor, 5, LATER, timedelta(seconds=1))
+    got: list[str] = []
+    cursor: str | None = None
+    for count in pages_done:
+        pages = source.pull(cursor, LATER)
+        for page in islice(pages, count):
+            got += ids(records_of([page]))
+            cursor = page.cursor
+        pages.close()
+        made += answered(vendor, 5, LATER, timedelta(seconds=1))
     records, cursor = poll(source, cursor, LATER + timedelta(minutes=1))
     assert sorted(got + ids(records)) == sorted(made)
     assert len(cursor) < 1000
