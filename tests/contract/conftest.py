@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ pytest.register_assert_rewrite(
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
+    # Thousands of lines that would hide the one that a failing check has to say.
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     with Sandbox() as running:
         yield running
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from connector.cli import cli
 from connector.config import AlarmChannel, Receiver, _File
 from connector.domain import Survey
