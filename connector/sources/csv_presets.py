@@ -23,6 +23,7 @@ PRESETS: dict[str, Preset] = {
             "email": ("Email", "Email Address", "Person Email"),
             "name": ("Name", "Person Name"),
             "phone": ("Phone Number", "Phone"),
+            "external_id": ("customer_id", "Customer ID"),
             "id": ("Response ID", "Survey Response ID"),
             "answered_at": ("Created At", "Response Date", "Date"),
             "revised_at": ("Updated At",),

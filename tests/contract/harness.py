@@ -51,6 +51,7 @@ class SourceHarness:
     set_up: Callable[[Sandbox], None] = lambda sandbox: None
     add: Callable[[Sandbox, Answer], str] | None = None  # gives the vendor's id of the answer
     revise: Callable[[Sandbox, str, str, datetime], object] | None = None  # id, new comment, when
+    erase: Callable[[Sandbox, str, str], object] | None = None  # id, e-mail address
     webhook: Callable[[Sandbox, str], tuple[bytes, dict[str, str]]] | None = None
     api: str = ""  # how paths of the API begin; tokens are fetched elsewhere
     rows_per_page: int = 0

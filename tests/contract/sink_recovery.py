@@ -5,6 +5,7 @@ A sink that can neither look up nor rely on a key (mail, chat) makes at most one
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from connector.delivery import LEASE
 from connector.domain import Prepared
 from tests.contract.sink_bench import Killed, SinkBench
 from tests.contract.sink_harness import with_subject
+from tests.contract.watching import IMPATIENT, PATIENT
 
 AFTER_THE_KEY = timedelta(hours=2, minutes=5)  # no vendor that we know keeps a key for longer
 HTML = "<html><body><h1>Internal error</h1></body></html>"
@@ -78,6 +80,25 @@ def check_a_lost_reply_makes_nothing_twice_after_the_key_has_died(bench: SinkBen
         bench.wait(AFTER_THE_KEY)
         bench.settle()
         assert_one_effect(bench, f"reply {lost + 1} was lost")
+
+
+def check_a_slow_far_side_makes_nothing_twice(bench: SinkBench) -> None:
+    """It acts after we have stopped waiting: what is not found yet may still come."""
+    bench.place()
+    bench.fault_writes("slow", seconds=0.6)
+    bench.timeout = IMPATIENT
+    bench.deliver()
+    bench.timeout = PATIENT
+    bench.wait(timedelta(seconds=15))  # past the wait after a failure, before the look that counts
+    bench.deliver()
+    for _ in range(80 if bench.at_most_once else 500):
+        if any(request["fault"] == "slow" for request in bench.requests()):
+            break
+        threading.Event().wait(0.01)
+    bench.settle()
+    assert_one_effect(bench)
+    if not bench.capabilities.key_lifetime:
+        assert len(bench.writes()) <= 1, "sent again while the first could still arrive"
 
 
 # -- amendments -----------------------------------------------------------------------------------

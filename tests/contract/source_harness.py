@@ -48,6 +48,7 @@ DELIGHTED = SourceHarness(
     signed=delighted_signed,
     add=delighted_add,
     revise=lambda sandbox, id, comment, at: sandbox.delighted.revise(id, comment=comment, at=at),
+    erase=lambda sandbox, id, email: sandbox.delighted.delete_person(email),
     webhook=lambda sandbox, id: sandbox.delighted.webhook(id, "survey_response.created"),
     api="/v1/",
     rows_per_page=100,
@@ -137,6 +138,13 @@ HOTJAR = SourceHarness(
     signed=hotjar_signed,
     add=hotjar_add,
     revise=lambda sandbox, id, comment, at: sandbox.hotjar.complete_response(id, {"q2": comment}),
+    erase=lambda sandbox, id, email: sandbox.hotjar.delete_response(id),
+    exempt={
+        "an_erasure_while_paging_loses_nobody_else": (
+            "if its cursor counts rows, as the stand-in assumes, an answer that is erased during "
+            "the first reading can hide an older one; later readings look back 48 hours"
+        )
+    },
     api="/v1/sites/",
     rows_per_page=100,
 )
