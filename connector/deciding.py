@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from connector import __version__
+from sqlalchemy.exc import IntegrityError
+
+from connector import __version__, faultpoints
 from connector.domain import Facts, Scalar
 from connector.errors import Invalid
 from connector.intake import Understood, understand
 from connector.ordering import place_orders
 from connector.rules.decide import decide
 from connector.store import alarms, answers, arrivals, people
+from connector.store.database import is_down
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -57,35 +60,68 @@ def decide_batch(workspace: Workspace, now: datetime, limit: int = 50) -> Decide
         StoreDown: when the database is down; nothing was lost.
         Invalid: when the active ruleset cannot be loaded.
     """
-    return workspace.store.write(lambda c: decide_in(c, workspace, now, limit))
+    decided = workspace.store.write(lambda c: decide_in(c, workspace, now, limit))
+    faultpoints.reach("decided")
+    return decided
 
 
-def decide_in(connection: Connection, workspace: Workspace, now: datetime, limit: int) -> Decided:
-    """The same within a transaction that the caller commits or undoes."""
+def decide_in(
+    connection: Connection,
+    workspace: Workspace,
+    now: datetime,
+    limit: int,
+    source: str | None = None,
+) -> Decided:
+    """The same within a transaction that the caller commits or undoes; of one source or of all."""
     done = Decided()
     ruleset = workspace.ruleset(connection)
     if ruleset is None:
         return done
     heard: set[str] = set()
-    for arrival in arrivals.undecided(connection, limit):
-        if arrival.source not in workspace.settings.sources:
-            reason = f"source '{arrival.source}' is no longer configured"
-            arrivals.settle_arrival(connection, arrival.id, "held", reason)
-            done.changes["held"] = done.changes.get("held", 0) + 1
-            continue
-        try:
-            with connection.begin_nested():
-                found = _decide_one(connection, workspace, ruleset, arrival, now, done)
-        except Invalid:
-            raise
-        except Exception as error:  # noqa: BLE001 - one record must not stop the others
-            found = _give_up(connection, arrival, error, now)
+    for arrival in arrivals.undecided(connection, limit, source):
+        if arrival.source in workspace.settings.sources:
+            found = _decide_safely(connection, workspace, ruleset, arrival, now, done)
+        else:
+            found = _hold_orphan(connection, arrival, now)
         done.changes[found.change] = done.changes.get(found.change, 0) + 1
         if found.change in ("new", "revised"):
             heard.add(arrival.source)
-    for source in heard:
-        arrivals.update_source(connection, source, last_answer_at=now)
+    for name in sorted(heard):  # in one order, so that two processes do not wait for each other
+        arrivals.update_source(connection, name, last_answer_at=now)
     return done
+
+
+def _hold_orphan(connection: Connection, arrival: Arrival, now: datetime) -> Understood:
+    """Its source was taken out of the configuration before it was decided."""
+    reason = (
+        f"source '{arrival.source}' is no longer in connector.yaml; its answers are kept: "
+        "add it again, then: connector responses replay"
+    )
+    arrivals.settle_arrival(connection, arrival.id, "held", reason)
+    alarms.raise_alarm(connection, "source-missing", arrival.source, reason, now)
+    return Understood("held", reason)
+
+
+def _decide_safely(
+    connection: Connection,
+    workspace: Workspace,
+    ruleset: Ruleset,
+    arrival: Arrival,
+    now: datetime,
+    done: Decided,
+    again: bool = True,
+) -> Understood:
+    """One record must not stop the others; trouble with the database is not its fault."""
+    try:
+        with connection.begin_nested():
+            return _decide_one(connection, workspace, ruleset, arrival, now, done)
+    except Exception as error:
+        if isinstance(error, Invalid) or is_down(error):
+            raise
+        if not (again and isinstance(error, IntegrityError)):
+            return _give_up(connection, arrival, error, now)
+    # Another process kept the same answer at the same moment; now it is there to be seen.
+    return _decide_safely(connection, workspace, ruleset, arrival, now, done, again=False)
 
 
 def _decide_one(
@@ -111,7 +147,7 @@ def _decide_one(
     number = answers.add_decision(
         connection, facts, verdict, ruleset.hash, __version__, history, now
     )
-    if found.change == "new" and not history:
+    if not history:
         answers.revise_response(connection, found.response, {"history": False})
     if not history:
         quiet = _too_old_for_customers(found, workspace.settings, now)

@@ -8,19 +8,21 @@ is kept even from a worker that has lost its lease.
 from __future__ import annotations
 
 import logging
-import random
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from connector import retry
+from pydantic import ValidationError
+
+from connector import faultpoints, outcomes, retry
 from connector.domain import Order, Prepared, Receipt
-from connector.errors import ConnectorError, Paused, Refused, TryLater
+from connector.errors import ConnectorError, TryLater
 from connector.ports import Sink
-from connector.store import alarms, answers, outbox
-from connector.text import clean_email, hashed, one_line
+from connector.store import answers, outbox
+from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(seconds=faultpoints.seconds("lease", 300))
+_INSIST_SECONDS = (0.5, 1, 2, 4, 8, 15)
 Clock = Callable[[], datetime]
 Outcome = Receipt | ConnectorError | None
 T = TypeVar("T")
@@ -61,9 +64,11 @@ def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Deliv
     claimed = store.write(lambda c: outbox.claim(c, sink_id, limit, now, LEASE))
     if not claimed:
         return done
-    fresh = [row for row in claimed if row.request is None]
-    unheard = [row for row in claimed if row.request is not None]
+    faultpoints.reach("claimed", sink_id)
     round_ = _Round(store, sink, clock, done)
+    readable = round_.readable(claimed)
+    fresh = [row for row in readable if row.request is None]
+    unheard = [row for row in readable if row.request is not None]
     round_.send([*round_.recover(unheard), *round_.prepare(fresh)])
     return done
 
@@ -74,15 +79,31 @@ class _Round:
     def __init__(self, store: Store, sink: Sink, clock: Clock, done: Delivered) -> None:
         self.store = store
         self.sink = sink
+        self.can = faultpoints.hurried(sink.capabilities)
         self.clock = clock
         self.done = done
+
+    def readable(self, rows: Sequence[Any]) -> list[Any]:
+        """Those whose order this version understands; the others must not stop them."""
+        good: list[Any] = []
+        bad: list[tuple[Any, Outcome]] = []
+        for row in rows:
+            try:
+                order_of(row)
+            except ValidationError:
+                bad.append((row, ConnectorError("the order was stored by a version too different")))
+            else:
+                good.append(row)
+        self._record(bad)
+        return good
 
     def prepare(self, rows: Sequence[Any]) -> list[tuple[Any, bytes]]:
         """Build the request bytes of rows that were never sent."""
         if not rows:
             return []
-        orders = [order_of(row) for row in rows]
-        built = _each(rows, lambda: self.sink.prepare(orders, self.clock()))
+        built = _each(
+            rows, lambda some: self.sink.prepare([order_of(r) for r in some], self.clock()), True
+        )
         ready: list[tuple[Any, bytes]] = []
         failed: list[tuple[Any, Outcome]] = []
         for row, result in zip(rows, built, strict=True):
@@ -100,7 +121,7 @@ class _Round:
         look: list[Any] = []
         doubtful: list[tuple[Any, Outcome]] = []
         for row in rows:
-            way = retry.recovery(self.sink.capabilities, row.first_sent_at, now)
+            way = retry.recovery(self.can, row.first_sent_at, now)
             if way == "send":
                 again.append((row, row.request))
             elif way == "find":
@@ -113,28 +134,30 @@ class _Round:
     def _find(self, rows: Sequence[Any]) -> list[tuple[Any, bytes]]:
         if not rows:
             return []
+        if faultpoints.broken("lookup"):
+            return [(row, row.request) for row in rows]
         self.store.write(lambda c: outbox.start_attempts(c, rows, "find", self.clock()))
-        batch = [Prepared(order=order_of(row), body=row.request) for row in rows]
-        found = _each(rows, lambda: self.sink.find(batch, self.clock()))
+        found = _each(rows, lambda some: self.sink.find(_prepared(some), self.clock()), True)
         missing: list[Any] = []
         known: list[tuple[Any, Outcome]] = []
         now = self.clock()
         for row, result in zip(rows, found, strict=True):
             if result is not None:
                 known.append((row, result))
-            elif now - row.last_sent_at < self.sink.capabilities.look_again_after:
-                wait = row.last_sent_at + self.sink.capabilities.look_again_after - now
+            elif now - row.last_sent_at < self.can.look_again_after:
+                wait = row.last_sent_at + self.can.look_again_after - now
                 slow = "not found yet; a slow far side may still make it"
                 known.append((row, TryLater(slow, wait.total_seconds())))
             else:
                 missing.append(row)
-        self._record(known)
+        self._record(known, looking=True)
         return [(row, row.request) for row in missing]
 
     def send(self, ready: Sequence[tuple[Any, bytes]]) -> None:
         """Commit `sending`, call, record."""
         if not ready:
             return
+        faultpoints.reach("prepared", ready[0][0].sink)
         now = self.clock()
         mine = self.store.write(lambda c: self._start(c, ready, now))
         batch = [(row, body) for row, body in ready if row.id in mine]
@@ -142,8 +165,11 @@ class _Round:
             return
         prepared = [Prepared(order=order_of(row), body=body) for row, body in batch]
         rows = [row for row, _ in batch]
-        results = _each(rows, lambda: self.sink.send(prepared, self.clock()))
+        faultpoints.reach("sending", rows[0].sink)
+        results = _each(rows, lambda _: self.sink.send(prepared, self.clock()))
+        faultpoints.reach("sent", rows[0].sink)
         self._record(list(zip(rows, results, strict=True)))
+        faultpoints.reach("recorded", rows[0].sink)
 
     def _start(
         self, connection: Connection, ready: Sequence[tuple[Any, bytes]], now: datetime
@@ -156,7 +182,7 @@ class _Round:
                 continue
             unwanted = _unwanted(connection, row)
             if unwanted:
-                _finish(connection, row, "withheld", now, error=unwanted)
+                outcomes.finish(connection, row, "withheld", now, error=unwanted)
                 self.done.count("withheld")
                 mine.discard(row.id)
                 continue
@@ -166,74 +192,53 @@ class _Round:
             values |= {"lease_until": now + LEASE}
             if row.first_sent_at is not None and self._key_lives(row, now):
                 values["first_sent_at"] = row.first_sent_at
-            outbox.change_action(connection, row.id, **values)
+            if not faultpoints.broken("sending"):
+                outbox.change_action(connection, row.id, **values)
             started.append(row)
         outbox.start_attempts(connection, started, "send", now)
         return mine
 
     def _key_lives(self, row: Any, now: datetime) -> bool:
-        return bool(now - row.first_sent_at < self.sink.capabilities.key_lifetime)
+        return bool(now - row.first_sent_at < self.can.key_lifetime)
 
-    def _record(self, results: Sequence[tuple[Any, Any]]) -> None:
+    def _record(self, results: Sequence[tuple[Any, Any]], looking: bool = False) -> None:
+        """What came of each; `looking` was only a look-up, so an earlier send stays unheard."""
         if not results:
             return
         now = self.clock()
 
-        def work(connection: Connection) -> None:
-            for row, result in results:
-                self._record_one(connection, row, result, now)
+        def work(connection: Connection) -> list[str]:
+            return [outcomes.record(connection, *each, self.can, looking, now) for each in results]
 
-        self.store.write(work)
+        for outcome in filter(None, self._insist(work)):
+            self.done.count(outcome)
 
-    def _record_one(self, connection: Connection, row: Any, result: Any, now: datetime) -> None:
-        if isinstance(result, Receipt):
-            _succeed(connection, row, result, now)
-            self.done.count("done")
-            return
-        if not outbox.still_mine(connection, [row]):
-            return  # somebody else has it now; only a receipt is worth keeping
-        error = result if isinstance(result, Exception) else None
-        if error is None:
-            _park(connection, row, "in_doubt", "sent, but no answer came; it may have arrived", now)
-            self.done.count("in_doubt")
-            return
-        self._record_failure(connection, row, error, now)
-
-    def _record_failure(
-        self, connection: Connection, row: Any, error: Exception, now: datetime
-    ) -> None:
-        message = one_line(str(error), 500)
-        jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
-        tries = row.attempts + 1
-        step = retry.after_failure(
-            error, tries, row.created_at, self.sink.capabilities, now, jitter
-        )
-        outbox.end_attempt(connection, row.id, type(error).__name__, message, now)
-        if isinstance(step, retry.Park):
-            _park(connection, row, step.state, message, now)
-            if isinstance(error, Refused) and error.address_dead:
-                _suppress(connection, row, now)
-            self.done.count(step.state)
-            return
-        values: dict[str, Any] = {"due_at": step.at, "lease_until": None, "error": message}
-        if isinstance(error, TryLater | Paused) and row.request is None:
-            # Nothing happened at the far side: the newest revision may still replace it.
-            values |= {"state": "waiting", "request": None, "first_sent_at": None}
-        outbox.change_action(connection, row.id, **values)
-        if step.everyone:
-            outbox.pause_account(connection, row.account, step.at, message)
-        if isinstance(error, Paused):
-            alarms.raise_alarm(connection, "sink-paused", row.account, message, now)
-        self.done.count("wait")
+    def _insist(self, work: Callable[[Connection], list[str]]) -> list[str]:
+        """What the far side has done is not forgotten because the database is down for a moment."""
+        for seconds in _INSIST_SECONDS:
+            try:
+                return self.store.write(work)
+            except StoreDown:
+                time.sleep(seconds)
+        return self.store.write(work)
 
 
-def _each(rows: Sequence[Any], call: Callable[[], Sequence[T]]) -> Sequence[T | ConnectorError]:
-    """The results per row; an error of the whole call is the result of each."""
+def _prepared(rows: Sequence[Any]) -> list[Prepared]:
+    return [Prepared(order=order_of(row), body=row.request) for row in rows]
+
+
+def _each(
+    rows: Sequence[Any], call: Callable[[Sequence[Any]], Sequence[T]], harmless: bool = False
+) -> Sequence[T | ConnectorError]:
+    """The results per row; an error of the whole call is the result of each. A `harmless` call
+    that no one foresaw to fail is made again for each alone, so that one row costs only itself."""
     try:
-        results = call()
+        results = call(rows)
     except ConnectorError as error:
         return [error] * len(rows)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the other sinks
+        if harmless and len(rows) > 1:
+            return [result for row in rows for result in _each([row], call, harmless)]
         kind = type(error).__name__
         where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold an answer
         log.error("the sink of %s failed: %s\n%s", rows[0].kind, kind, where)
@@ -255,39 +260,9 @@ def _unwanted(connection: Connection, row: Any) -> str:
     """Why a message to the customer is not sent after all; looked at in the sending commit."""
     if not row.to_customer:
         return ""
-    address = clean_email(str(row.order["facts"]["customer"].get("email") or ""))
-    if address and outbox.is_suppressed(connection, hashed("address", address)):
+    digest = outcomes.address_hash(row)
+    if digest is not None and outbox.is_suppressed(connection, digest):
         return "the address is on the suppression list"
     if row.customer_id and answers.open_cases(connection, row.customer_id):
         return "the customer has an open case; a person talks to them first"
     return ""
-
-
-def _succeed(connection: Connection, row: Any, receipt: Receipt, now: datetime) -> None:
-    outbox.end_attempt(connection, row.id, "done", None, now)
-    receipt_values = {"remote_id": receipt.remote_id, "url": receipt.url}
-    _finish(connection, row, "done", now, remark=receipt.remark or None, **receipt_values)
-    if receipt.needs_attention:
-        alarms.raise_alarm(connection, "remark", f"action {row.id}", receipt.remark, now)
-    if outbox.resume_account(connection, row.account):
-        alarms.clear_alarm(connection, "sink-paused", row.account, now)
-
-
-def _park(connection: Connection, row: Any, state: str, message: str, now: datetime) -> None:
-    _finish(connection, row, state, now, error=message)
-    outbox.drop_amendments(connection, row.id, now)
-    what = f"{row.kind} for response {row.response_id}: {message}"
-    alarms.raise_alarm(connection, state, f"action {row.id}", what, now)
-
-
-def _finish(connection: Connection, row: Any, state: str, now: datetime, **values: object) -> None:
-    values = {"error": None, **values}
-    outbox.change_action(
-        connection, row.id, state=state, finished_at=now, lease_until=None, **values
-    )
-
-
-def _suppress(connection: Connection, row: Any, now: datetime) -> None:
-    address = clean_email(str(row.order["facts"]["customer"].get("email") or ""))
-    if address:
-        outbox.suppress(connection, hashed("address", address), "bounced", now)

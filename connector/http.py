@@ -24,7 +24,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
-from connector import __version__
+from connector import __version__, faultpoints
 from connector.errors import ConnectorError, LookFirst, Paused, TryLater
 
 RETRY_AFTER_SECONDS = (1.0, 3600.0)
@@ -60,7 +60,7 @@ class Session(requests.Session):
         pace: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
-        self._timeout = timeout
+        self._timeout = (timeout[0], faultpoints.seconds("silence", timeout[1]))
         self._pace = pace
         self._reading = 0
         self._exact: _Exact | None = None

@@ -89,7 +89,7 @@ def import_rows(
         )
         stored = workspace.store.write(keep)
         done.new, done.repeated = done.new + stored.new, done.repeated + stored.repeated
-        decided = workspace.store.write(lambda c: _decide_all(c, workspace, now))
+        decided = workspace.store.write(lambda c: _decide_all(c, workspace, source, now))
         for change, count in decided.items():
             done.changes[change] = done.changes.get(change, 0) + count
         progress(len(batch))
@@ -111,8 +111,8 @@ def preview_actions(
         before = connection.scalar(select(actions.c.id).order_by(actions.c.id.desc()).limit(1)) or 0
         records = [row.record for row in rows if row.record is not None]
         arrivals.store_records(connection, source, "file", records, now, act=True)
-        _decide_all(connection, workspace, now)
-        raise _Preview(outbox.made_since(connection, before))
+        _decide_all(connection, workspace, source, now)
+        raise _Preview(outbox.made_since(connection, before, source))
 
     try:
         workspace.store.write(work)
@@ -121,10 +121,13 @@ def preview_actions(
     return {}
 
 
-def _decide_all(connection: Connection, workspace: Workspace, now: datetime) -> dict[str, int]:
+def _decide_all(
+    connection: Connection, workspace: Workspace, source: str, now: datetime
+) -> dict[str, int]:
+    """Of this source only: what others have waiting is for the engine, which wakes its sinks."""
     changes: dict[str, int] = {}
     while True:
-        decided = decide_in(connection, workspace, now, _BATCH)
+        decided = decide_in(connection, workspace, now, _BATCH, source)
         if not decided.records:
             return changes
         for change, count in decided.changes.items():

@@ -5,16 +5,17 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from connector import faultpoints
 from connector.domain import Note, Response, Survey, response_id
 from connector.errors import ConnectorError, Paused, TryLater, Unreadable
 from connector.ports import Pollable, Source, SourceSettings
 from connector.store import alarms, answers, arrivals, forgetting, people
 from connector.store.database import StoreDown
-from connector.text import clean_email, hashed, storable
+from connector.text import clean_email, hashed, one_line, storable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 POLL_LEASE = timedelta(minutes=5)
 _PROBE_AFTER = timedelta(minutes=5)
+_STUCK_AFTER = timedelta(hours=1)
 
 Change = Literal["new", "revised", "duplicate", "stale", "ignored", "held", "quarantined", "erased"]
 
@@ -58,12 +60,13 @@ def receive(
         return 401
     try:
         records = tuple(adapter.split(note))
-    except Unreadable:
+    except (Unreadable, RecursionError):
         records = (body,)
     try:
         workspace.store.write(lambda c: arrivals.store_records(c, source, "webhook", records, now))
     except StoreDown:
         return 503
+    faultpoints.reach("intake.stored")
     return 202
 
 
@@ -76,8 +79,17 @@ class Polled(NamedTuple):
     error: str = ""
 
 
-def poll(workspace: Workspace, source: str, adapter: Source, now: datetime) -> Polled:
-    """Read everything new from a source; cursor and records move in one transaction per page."""
+def poll(
+    workspace: Workspace,
+    source: str,
+    adapter: Source,
+    now: datetime,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Polled:
+    """Read everything new from a source; cursor and records move in one transaction per page.
+
+    `stopping` is asked after each page: the next poll goes on from there.
+    """
     if not isinstance(adapter, Pollable):
         return Polled(error=f"{source} has no API to poll; its answers come by webhook or file")
     store = workspace.store
@@ -91,6 +103,9 @@ def poll(workspace: Workspace, source: str, adapter: Source, now: datetime) -> P
             take = functools.partial(_take_page, source=source, page=page, now=now)
             stored = store.write(take)
             new, repeated, pages = new + stored.new, repeated + stored.repeated, pages + 1
+            if page.more and stopping():
+                store.write(lambda c: arrivals.update_source(c, source, lease_until=None))
+                return Polled(new, repeated, pages)
     except ConnectorError as error:
         fail = functools.partial(_poll_failed, source=source, error=error, now=now)
         store.write(fail)
@@ -119,7 +134,8 @@ def _poll_failed(connection: Connection, source: str, error: ConnectorError, now
     arrivals.update_source(
         connection, source, paused_until=until, pause_reason=str(error), lease_until=None
     )
-    if not isinstance(error, TryLater):
+    row = arrivals.source_row(connection, source)
+    if not isinstance(error, TryLater) or now - (row.polled_at or row.added_at) > _STUCK_AFTER:
         alarms.raise_alarm(connection, "source-paused", source, str(error), now)
 
 
@@ -138,10 +154,11 @@ def understand(
     content = _storable(parsed)
     name = settings.survey_for(content.survey_ref)
     if name is None:
-        reason = f"survey '{content.survey_ref}' is unknown; add it under sources: surveys:"
-        alarms.raise_alarm(
-            connection, "unknown-survey", f"{arrival.source} {content.survey_ref}", reason, now
+        reason = (
+            f"survey '{one_line(content.survey_ref, 60)}' is unknown; add it to surveys: of "
+            f"source '{arrival.source}', then: connector responses replay"
         )
+        alarms.raise_alarm(connection, "unknown-survey", arrival.source, reason, now)
         return Understood("held", reason)
     survey = workspace.settings.surveys[name]
     wrong = off_scale(survey, content.score)
@@ -168,9 +185,13 @@ def _keep(
     known = answers.find_response(connection, identity)
     fingerprint = content_hash(content)
     if known is not None:
+        if known.erased_at is not None:
+            return Understood("erased")
         if known.content_hash == fingerprint:
+            if _is_older(known.revised_at, content.revised_at):
+                answers.revise_response(connection, identity, {"revised_at": content.revised_at})
             return Understood("duplicate", response=identity)
-        if _is_older(content.revised_at, known.revised_at):
+        if _is_stale(connection, arrival, content, known):
             return Understood("stale", response=identity)
     customer, stranger = people.identify(connection, content.respondent, now)
     if known is not None and customer is None:
@@ -197,13 +218,24 @@ def _keep(
         answers.revise_response(connection, identity, row)
     answers.add_revision(connection, identity, revision, content, arrival.id, now)
     change: Change = "new" if known is None else "revised"
-    return Understood(change, "", identity, content, survey, customer, stranger, revision, answered_at)
+    return Understood(
+        change, "", identity, content, survey, customer, stranger, revision, answered_at
+    )
 
 
 def content_hash(content: Response) -> str:
     """Equal for two records that say the same, whichever door they came through."""
     said = content.model_dump(mode="json", exclude={"revised_at", "answered_at", "link"})
     return hashed(json.dumps(said, sort_keys=True, ensure_ascii=False))
+
+
+def _is_stale(connection: Connection, arrival: Arrival, content: Response, known: Any) -> bool:
+    """Did we know a newer revision? Where the times do not tell, what arrived later is newer:
+    two processes decide, and records are replayed, in another order than they came in."""
+    offered, held = content.revised_at, known.revised_at
+    if offered is not None and held is not None and offered != held:
+        return _is_older(offered, held)
+    return answers.newest_arrival(connection, known.id) > arrival.id
 
 
 def _is_older(offered: datetime | None, held: datetime | None) -> bool:

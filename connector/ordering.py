@@ -13,6 +13,8 @@ from connector.domain import Facts, Intent, Order, Verdict, amendment_key, case_
 from connector.store import alarms, answers, outbox
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from connector.ports import SourceSettings
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 SURGE_WINDOW = timedelta(minutes=10)
 _OPEN_CASE = "the customer has an open case; a person talks to them first"
 _NO_ADDRESS = "the customer left no e-mail address"
+_TOLD = ("sending", "done", "in_doubt")  # on its way, there, or perhaps there
 
 
 class _Placing:
@@ -46,6 +49,10 @@ class _Placing:
         self.kept: set[int] = set()  # rows that the newest verdict still wants
         self.sinks: set[str] = set()
 
+    def rows(self) -> Sequence[Any]:
+        """What the outbox holds for this response."""
+        return outbox.actions_of(self.connection, self.facts.response_id)
+
     def row(self, intent: Intent, key: str, kind: ActionKind, state: str) -> dict[str, Any]:
         respond_by = self.now + intent.respond_within if intent.respond_within else None
         order = Order(
@@ -63,7 +70,7 @@ class _Placing:
             "decision": self.decision,
             "rule_id": intent.rule_id,
             "sink": intent.sink,
-            "account": self.accounts[intent.sink],
+            "account": self.accounts.get(intent.sink, ""),
             "kind": intent.kind,
             "opens_case": kind.opens_case,
             "to_customer": kind.to_customer,
@@ -91,6 +98,8 @@ def place_orders(
     """
     placing = _Placing(connection, workspace, facts, decision, customer, now)
     source: SourceSettings = workspace.settings.sources[facts.source]
+    if facts.revision > 1 and customer is not None:
+        outbox.give_to(connection, facts.response_id, customer)
     flood = _is_flood(placing, verdict, source)
     has_case = any(placing.kinds[intent.kind].opens_case for intent in verdict.intents)
     for intent in verdict.intents:
@@ -107,6 +116,13 @@ def place_orders(
 
 
 def _is_flood(placing: _Placing, verdict: Verdict, source: SourceSettings) -> bool:
+    """Is this answer held? What is held stays so until a person lets it go; what has a case
+    already is no news."""
+    mine = placing.rows() if placing.facts.revision > 1 else ()
+    if any(row.state == "held" for row in mine):
+        return True
+    if any(row.opens_case and row.state in ("waiting", "parked", *_TOLD) for row in mine):
+        return False
     if not any(placing.kinds[intent.kind].opens_case for intent in verdict.intents):
         return False
     since = placing.now - SURGE_WINDOW
@@ -133,10 +149,12 @@ def _why_withheld(placing: _Placing, quiet: str, has_case: bool) -> str:
         return quiet
     if not placing.facts.customer.get("email"):
         return _NO_ADDRESS
-    if has_case:
+    # A case of this answer that was not sent yet is not wanted any more where the verdict has none.
+    sent = (row.opens_case and row.state in _TOLD and not row.closed_at for row in placing.rows())
+    response, customer = placing.facts.response_id, placing.customer
+    if has_case or any(sent):
         return _OPEN_CASE
-    customer = placing.customer
-    if customer is not None and answers.open_cases(placing.connection, customer):
+    if customer is not None and answers.open_cases(placing.connection, customer, response):
         return _OPEN_CASE
     return ""
 
@@ -144,36 +162,44 @@ def _why_withheld(placing: _Placing, quiet: str, has_case: bool) -> str:
 def _place_case(placing: _Placing, intent: Intent, kind: ActionKind, state: str) -> None:
     key = case_key(placing.facts.response_id, placing.accounts[intent.sink])
     existing = outbox.action_by_key(placing.connection, key)
+    if existing is not None and existing.id in placing.kept:
+        return  # another sink of this account: the first rule has opened the case
     if existing is None or existing.first_sent_at is None:
-        if existing is not None and existing.state == "held":
-            state = "held"
+        # Nothing exists there, also where it was refused: the revision may be what it takes.
         _put(placing, existing, placing.row(intent, key, kind, state), key)
-    elif existing.state == "parked":
-        # It was refused, so nothing exists there; the revision may be what it takes.
-        _put(placing, existing, placing.row(intent, key, kind, state), key)
-    else:
-        placing.kept.add(existing.id)
-        _amend(placing, existing, intent, kind)
+        return
+    placing.kept.add(existing.id)
+    if existing.state == "parked":
+        outbox.look_again(placing.connection, existing.id, placing.now)
+        placing.sinks.add(existing.sink)
+    _amend(placing, existing, intent, kind)
 
 
 def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> None:
     """The case exists, or may exist: what is new goes onto it as a note."""
-    if case.response_id != placing.facts.response_id:
-        return
     before = _last_told(placing, case)
     said = (placing.facts.score, placing.facts.comment)
     if before == (*said, intent.params.get("priority")):
         return
+    if case.state == "in_doubt":
+        message = "the answer was revised while its case is in doubt; tell it whoever has the case"
+        alarms.raise_alarm(
+            placing.connection, "in_doubt", f"action {case.id}", message, placing.now
+        )
+        return
     key = amendment_key(case.key, placing.facts.revision)
     row = placing.row(intent, key, kind, "waiting")
-    row["amends"] = case.id
+    row |= {"amends": case.id, "account": case.account}
     _put(placing, outbox.action_by_key(placing.connection, key), row, key)
 
 
 def _last_told(placing: _Placing, case: Any) -> tuple[object, object, object]:
     """Score, comment and priority that the case and its amendments have told last."""
-    rows = outbox.actions_of(placing.connection, placing.facts.response_id)
-    told = [r for r in rows if r.id == case.id or (r.amends == case.id and r.state == "done")]
+    told = [
+        row
+        for row in placing.rows()
+        if row.id == case.id or (row.amends == case.id and row.state in _TOLD)
+    ]
     order = told[-1].order
     facts = order.get("facts", {})
     return facts.get("score"), facts.get("comment"), order.get("params", {}).get("priority")
@@ -183,8 +209,8 @@ def _place_effect(
     placing: _Placing, intent: Intent, kind: ActionKind, state: str, why: str
 ) -> None:
     """What is no case happens once: per rule for alerts, per kind for the customer."""
-    rule = "" if kind.to_customer else intent.rule_id
-    key = effect_key(placing.facts.response_id, intent.sink, intent.kind, rule)
+    sink, rule = ("", "") if kind.to_customer else (intent.sink, intent.rule_id)
+    key = effect_key(placing.facts.response_id, sink, intent.kind, rule)
     existing = outbox.action_by_key(placing.connection, key)
     if existing is not None and existing.id in placing.kept:
         return  # an earlier rule of this verdict asked for it already
@@ -204,6 +230,7 @@ def _put(placing: _Placing, existing: Any, row: dict[str, Any], key: str) -> Non
     else:
         made = existing.id
         fresh = {"request": None, "first_sent_at": None, "last_sent_at": None, "attempts": 0}
+        fresh |= {"failing_since": None}
         # A new fence: whoever holds the old content must not send it any more.
         fresh |= {"fence": existing.fence + 1, "lease_until": None, "finished_at": None}
         outbox.change_action(placing.connection, made, **row, **fresh)
@@ -214,24 +241,25 @@ def _put(placing: _Placing, existing: Any, row: dict[str, Any], key: str) -> Non
 
 def _tidy(placing: _Placing) -> None:
     """Unsent actions that the newest revision no longer wants; cases that it says nothing about."""
-    for row in outbox.actions_of(placing.connection, placing.facts.response_id):
+    for row in placing.rows():
         if row.id in placing.kept:
             continue
-        if row.first_sent_at is None and row.state in ("waiting", "held"):
+        if row.first_sent_at is None and row.state in ("waiting", "held", "parked"):
             values = {"state": "superseded", "error": "a newer revision of the answer wants other"}
             outbox.change_action(placing.connection, row.id, **values, finished_at=placing.now)
-        elif row.opens_case and row.amends is None and row.state in ("sending", "done"):
+        elif row.opens_case and row.amends is None and row.state in _TOLD:
             _tell_changed(placing, row)
 
 
 def _tell_changed(placing: _Placing, case: Any) -> None:
     """No rule asks for a case any more (a 3 became a 9): the agent must know before the call."""
     old = Order.model_validate(case.order)
+    here = [sink for sink, account in placing.accounts.items() if account == case.account]
     intent = Intent(
         rule_id=case.rule_id,
         rule_name=old.rule_name,
         kind=case.kind,
-        sink=case.sink,
+        sink=case.sink if case.sink in here or not here else here[0],  # the sink got another id
         params=old.params,
     )
     _amend(placing, case, intent, placing.kinds[case.kind])

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from connector import faultpoints
 from connector.errors import LookFirst, Paused, Refused, TryLater
 
 if TYPE_CHECKING:
     from connector.ports import Capabilities
 
 GIVE_UP_AFTER = timedelta(days=3)
+SAY_SO_AFTER = timedelta(hours=1)
 LONGEST_WAIT = timedelta(hours=1)
 PROBE_PAUSED_AFTER = timedelta(minutes=5)
-_FIRST_WAIT = timedelta(seconds=5)
+_FIRST_WAIT = timedelta(seconds=faultpoints.seconds("first_wait", 5))
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Park:
 def after_failure(
     error: Exception,
     attempts: int,
-    created_at: datetime,
+    failing_since: datetime,
     capabilities: Capabilities,
     now: datetime,
     jitter: float,
@@ -44,6 +46,7 @@ def after_failure(
 
     Args:
         attempts: how often it has been tried, this one included (from 1).
+        failing_since: the first failure in a row; an account that was paused does not count.
         jitter: drawn by the caller from [0.5, 1.5), so that this stays testable.
     """
     if isinstance(error, Refused):
@@ -54,7 +57,7 @@ def after_failure(
         return Park("in_doubt")
     if not isinstance(error, TryLater | LookFirst):
         return Park()  # a mistake of ours: trying again would only repeat it
-    if now - created_at >= GIVE_UP_AFTER:
+    if now - failing_since >= GIVE_UP_AFTER:
         return Park()
     wait = min(_FIRST_WAIT * 2 ** min(attempts - 1, 20), LONGEST_WAIT) * jitter
     if isinstance(error, TryLater):

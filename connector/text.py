@@ -31,7 +31,10 @@ def parse_duration(value: object) -> object:
     found = _DURATION.findall(parts)
     if not found or _DURATION.sub("", parts).strip():
         raise ValueError("write a duration such as 90s, 30m, 4h or 7d")
-    return sum((timedelta(**{_UNITS[unit]: int(n)}) for n, unit in found), timedelta(0))
+    try:
+        return sum((timedelta(**{_UNITS[unit]: int(n)}) for n, unit in found), timedelta(0))
+    except (OverflowError, ValueError):
+        raise ValueError("no duration is as long as that") from None
 
 
 def describe_duration(span: timedelta) -> str:

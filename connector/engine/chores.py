@@ -29,6 +29,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
         StoreDown: when the database is down.
     """
     workspace.store.write(lambda c: _notice_silence(c, workspace, now))
+    workspace.store.write(lambda c: _notice_missing_sinks(c, workspace, now))
     rung = workspace.store.write(lambda c: _announce(c, workspace, now))
     apply_retention(workspace.store, workspace.settings, now)
     _heartbeat(workspace.settings.heartbeat_url)
@@ -50,33 +51,56 @@ def _notice_silence(connection: Connection, workspace: Workspace, now: datetime)
             alarms.clear_alarm(connection, "silent", id, now)
 
 
+def _notice_missing_sinks(connection: Connection, workspace: Workspace, now: datetime) -> None:
+    """Nobody delivers for a sink that was taken out of the configuration."""
+    waiting = outbox.waiting_by_sink(connection)
+    for sink in workspace.settings.sinks:
+        alarms.clear_alarm(connection, "sink-missing", sink, now)
+    for sink, count in waiting.items():
+        if sink not in workspace.settings.sinks:
+            message = (
+                f"{count} actions wait for sink '{sink}', which is not in connector.yaml: "
+                "add it again under this id"
+            )
+            alarms.raise_alarm(connection, "sink-missing", sink, message, now)
+
+
 def _announce(connection: Connection, workspace: Workspace, now: datetime) -> set[str]:
-    """Every alarm goes to the log once, and to the alarm channel where there is one."""
+    """Every alarm goes to the log once, and to the alarm channel where there is one.
+
+    Many of one kind are one message there: five thousand refused tickets have one cause.
+    """
     channel = workspace.settings.alarms
-    rung: set[str] = set()
+    told: dict[str, list[Any]] = {}
     for alarm in alarms.unannounced(connection):
         log.error("alarm: %s: %s", alarm.kind, alarm.message)
-        if channel is not None:
-            _put_message(connection, workspace, channel, alarm, now)
-            rung.add(channel.sink)
         alarms.announced(connection, alarm.id, now)
-    return rung
+        if alarm.kind != alarms.CHANNEL:
+            told.setdefault(alarm.kind, []).append(alarm)
+    if channel is None or not told:
+        return set()
+    for alike in told.values():
+        _put_message(connection, workspace, channel, alike, now)
+    return {channel.sink}
 
 
 def _put_message(
     connection: Connection,
     workspace: Workspace,
     channel: AlarmChannel,
-    alarm: Any,
+    alike: list[Any],
     now: datetime,
 ) -> None:
-    account = workspace.accounts[channel.sink]
-    key = "nps-" + hashed("alarm", str(alarm.id), account)[:32]
+    account, newest = workspace.accounts[channel.sink], alike[-1]
+    key = "nps-" + hashed("alarm", str(newest.id), str(newest.count), account)[:32]
+    text = f"Alarm ({newest.subject}): {newest.message}"
+    if len(alike) > 1:
+        text = f"{len(alike)} alarms of the kind '{newest.kind}', the newest: {text}"
     order = Order(
         key=key,
         kind="slack.message",
         rule_name="alarm",
-        params={"channel": channel.channel, "text": f"Alarm ({alarm.subject}): {alarm.message}"},
+        params={"channel": channel.channel, "text": text},
         facts=Facts(response_id="", source="", survey="", score=None, segment=None),
     )
     row = {
@@ -102,5 +126,5 @@ def _heartbeat(url: str) -> None:
     try:
         with Session(timeout=(3.05, 5.0)) as session:
             session.get(url)
-    except ConnectorError as error:
-        log.warning("heartbeat not delivered: %s", error)
+    except (ConnectorError, OSError) as error:  # its text may hold the address, a secret
+        log.warning("heartbeat not delivered: %s", type(error).__name__)

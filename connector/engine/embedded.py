@@ -12,6 +12,7 @@ import fcntl
 import functools
 import logging
 import threading
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,22 +118,29 @@ class Embedded:
             except StoreDown as error:
                 log.error("%s: %s", name, error)
                 seconds = _STORE_DOWN_SECONDS
-            except Exception as error:
-                log.exception("%s failed; it goes on in %d s", name, _MISTAKE_SECONDS)
-                self._alarm(name, error)
+            except Exception as error:  # noqa: BLE001 - a thread that ends would end in silence
+                kind, where = (
+                    type(error).__name__,
+                    "".join(traceback.format_tb(error.__traceback__)),
+                )
+                # Its text may hold an answer.
+                log.error(
+                    "%s failed (%s); it goes on in %d s\n%s", name, kind, _MISTAKE_SECONDS, where
+                )
+                self._alarm(name, kind)
                 seconds = _MISTAKE_SECONDS
             if seconds > 0:
                 bell.wait(seconds)
 
-    def _alarm(self, name: str, error: Exception) -> None:
-        message = f"'{name}' failed ({type(error).__name__}); see the log"
-        with contextlib.suppress(StoreDown):
+    def _alarm(self, name: str, kind: str) -> None:
+        message = f"'{name}' failed ({kind}); see the log"
+        with contextlib.suppress(Exception):  # the log has it
             self.workspace.store.write(
                 lambda c: alarms.raise_alarm(c, "engine", name, message, utc_now())
             )
 
     def _ring(self, sinks: set[str]) -> None:
-        for sink in sinks:
+        for sink in sinks & self._delivering.keys():  # a case may stand in one that was taken out
             self._delivering[sink].ring()
 
     def _decide(self) -> float:
@@ -156,7 +164,7 @@ class Embedded:
             paused_until: datetime | None = arrivals.source_row(connection, id).paused_until
         if paused_until is not None and paused_until > now:
             return min((paused_until - now).total_seconds(), _LONGEST_SLEEP_SECONDS)
-        polled = intake.poll(self.workspace, id, source, now)
+        polled = intake.poll(self.workspace, id, source, now, self._stopping.is_set)
         if polled.new:
             self._deciding.ring()
         if polled.error:

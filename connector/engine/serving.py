@@ -12,13 +12,22 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 
+_LAST_REQUESTS_SECONDS = 10  # a sender that never ends its request must not keep us from ending
+
+
 class WebServer:
     """Serves one application on one address until stopped. Port 0 takes a free one."""
 
     def __init__(self, application: Starlette, host: str, port: int) -> None:
         self._socket = socket.create_server((host, port), reuse_port=False)
         self.host, self.port = host, self._socket.getsockname()[1]
-        config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            application,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 

@@ -240,7 +240,7 @@ class Hotjar:
         except ConnectorError as error:
             return [Finding(ok=False, subject="Hotjar", message=str(error))]
         return [
-            Finding(ok=True, subject="Hotjar", message=f"the site has {len(surveys)} surveys"),
+            Finding(ok=True, subject="Hotjar", message=f"surveys of the site: {len(surveys)}"),
             *(self._judged(id, survey) for id, survey in surveys.items()),
             *(_missing(id) for id in self._settings.surveys if id not in surveys),
         ]

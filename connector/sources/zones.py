@@ -8,11 +8,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator
 
 
-def _existing(name: str) -> str:
+def is_zone(name: str) -> bool:
+    """Does this time zone exist?"""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("write a time zone such as Europe/Madrid or UTC") from None
+        return False
+    return True
+
+
+def _existing(name: str) -> str:
+    if not is_zone(name):
+        raise ValueError("write a time zone such as Europe/Madrid or UTC")
     return name
 
 

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, case, null, select, update
 
+from connector.store.arrivals import insert_ignoring
 from connector.store.tables import alarms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+CHANNEL = "alarm-channel"  # the channel itself fails: said in the log alone, or it would never end
+_QUIET = timedelta(days=1)  # what comes back after so long is news again
 
 
 def raise_alarm(
     connection: Connection, kind: str, subject: str, message: str, now: datetime
 ) -> None:
     """Open an alarm, or count it once more while it is open."""
-    open_one = (
-        (alarms.c.kind == kind) & (alarms.c.subject == subject) & alarms.c.cleared_at.is_(None)
+    row = {"kind": kind, "subject": subject[:200], "message": message, "raised_at": now}
+    statement = insert_ignoring(connection, alarms).values(**row, last_at=now)
+    quiet = alarms.c.last_at <= now - _QUIET
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["kind", "subject"],
+            index_where=alarms.c.cleared_at.is_(None),
+            set_={
+                "count": alarms.c.count + 1,
+                "message": message,
+                "last_at": now,
+                "announced_at": case((quiet, null()), else_=alarms.c.announced_at),
+            },
+        )
     )
-    again = (
-        update(alarms)
-        .where(open_one)
-        .values(count=alarms.c.count + 1, last_at=now, message=message)
-    )
-    if connection.execute(again).rowcount == 0:
-        row = {"kind": kind, "subject": subject, "message": message, "raised_at": now}
-        connection.execute(insert(alarms).values(**row, last_at=now))
 
 
 def clear_alarm(connection: Connection, kind: str, subject: str, now: datetime) -> None:
@@ -44,8 +52,9 @@ def open_alarms(connection: Connection) -> Sequence[Any]:
 
 
 def unannounced(connection: Connection) -> Sequence[Any]:
+    """What nobody was told of; locked, so that two processes do not tell the same."""
     statement = select(alarms).where(alarms.c.announced_at.is_(None)).order_by(alarms.c.id)
-    return connection.execute(statement).all()
+    return connection.execute(statement.with_for_update(skip_locked=True)).all()
 
 
 def announced(connection: Connection, alarm: int, now: datetime) -> None:

@@ -49,6 +49,12 @@ def add_revision(
     connection.execute(insert(revisions).values(**row))
 
 
+def newest_arrival(connection: Connection, response: str) -> int:
+    """The record that the newest revision was read from."""
+    mine = revisions.c.response_id == response
+    return connection.scalar(select(func.max(revisions.c.inbox_id)).where(mine)) or 0
+
+
 def history_of(connection: Connection, customer: str | None, besides: str) -> History:
     """What had been decided for this customer before, this response left out."""
     if customer is None:

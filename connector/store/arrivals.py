@@ -16,6 +16,8 @@ from connector.text import hashed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_DOORS: tuple[Door, ...] = ("webhook", "poll", "file")  # the first is the most urgent
+
 
 class Stored(NamedTuple):
     """How many records were new, and how many we already held byte by byte."""
@@ -60,7 +62,7 @@ def store_records(
         }
         statement = insert_ignoring(connection, inbox).values(row)
         statement = statement.on_conflict_do_nothing(index_elements=["source", "fingerprint"])
-        if connection.execute(statement).rowcount:
+        if connection.scalar(statement.returning(inbox.c.id)) is not None:
             new += 1
             continue
         repeated += 1
@@ -69,17 +71,23 @@ def store_records(
     return Stored(new, repeated)
 
 
-def undecided(connection: Connection, limit: int) -> Sequence[Arrival]:
-    """The oldest new records, locked against other deciders."""
+def undecided(connection: Connection, limit: int, source: str | None = None) -> Sequence[Arrival]:
+    """The oldest new records, locked against other deciders.
+
+    Webhooks come first: they are live, and thousands of old answers may be waiting.
+    """
     columns = (inbox.c.id, inbox.c.source, inbox.c.door, inbox.c.body, inbox.c.received_at)
-    statement = (
-        select(*columns, inbox.c.act)
-        .where(inbox.c.state == "new")
-        .order_by(inbox.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [Arrival(*row) for row in connection.execute(statement)]
+    found: list[Arrival] = []
+    for door in _DOORS:
+        statement = select(*columns, inbox.c.act).where(
+            inbox.c.state == "new", inbox.c.door == door
+        )
+        if source is not None:
+            statement = statement.where(inbox.c.source == source)
+        statement = statement.order_by(inbox.c.id).limit(limit - len(found))
+        rows = connection.execute(statement.with_for_update(skip_locked=True))
+        found.extend(Arrival(*row) for row in rows)
+    return found
 
 
 def settle_arrival(

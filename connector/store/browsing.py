@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from connector.store.tables import actions, attempts, decisions, inbox, responses, revisions
+from connector.store.tables import (
+    actions,
+    attempts,
+    customer_keys,
+    decisions,
+    inbox,
+    responses,
+    revisions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +42,10 @@ def list_responses(
     source: str | None = None,
     segment: str | None = None,
     since: datetime | None = None,
-    limit: int = 50,
+    limit: int | None = 50,
+    email: str | None = None,
 ) -> Sequence[Any]:
-    """The newest first, by when they came in."""
+    """The newest first, by when they came in. `email` is a cleaned address."""
     statement = select(*_RESPONSE).order_by(responses.c.received_at.desc(), responses.c.id)
     if source is not None:
         statement = statement.where(responses.c.source == source)
@@ -43,11 +53,51 @@ def list_responses(
         statement = statement.where(responses.c.segment == segment)
     if since is not None:
         statement = statement.where(responses.c.received_at >= since)
+    if email is not None:
+        theirs = (customer_keys.c.kind == "email") & (customer_keys.c.value == email)
+        owner = select(customer_keys.c.customer_id).where(theirs).scalar_subquery()
+        statement = statement.where(responses.c.customer_id == owner)
     return connection.execute(statement.limit(limit)).all()
 
 
 def show_response(connection: Connection, response: str) -> Any:
     return connection.execute(select(*_RESPONSE).where(responses.c.id == response)).one_or_none()
+
+
+def ids_beginning(connection: Connection, beginning: str, limit: int = 3) -> Sequence[str]:
+    """Ids of responses that begin so."""
+    mine = responses.c.id.startswith(beginning, autoescape=True)
+    statement = select(responses.c.id).where(mine).order_by(responses.c.id)
+    return connection.scalars(statement.limit(limit)).all()
+
+
+def sources_seen(connection: Connection) -> Sequence[str]:
+    """Every source that ever answered, also those that were taken out of the configuration."""
+    return connection.scalars(select(responses.c.source).distinct()).all()
+
+
+def sinks_seen(connection: Connection) -> Sequence[str]:
+    return connection.scalars(select(actions.c.sink).distinct()).all()
+
+
+def unread_holding(connection: Connection, address: str) -> int:
+    """Records that were never understood, but hold this (cleaned) address, as text or as JSON."""
+    unread = inbox.c.response_id.is_(None) & (inbox.c.state != "erased")
+    needles = {address.encode(), json.dumps(address)[1:-1].encode()}
+    bodies = connection.scalars(select(inbox.c.body).where(unread))
+    return sum(any(needle in body.lower() for needle in needles) for body in bodies)
+
+
+def is_customer(connection: Connection, address: str) -> bool:
+    """Does this (cleaned) address belong to somebody we know?"""
+    mine = (customer_keys.c.kind == "email") & (customer_keys.c.value == address)
+    return connection.scalar(select(customer_keys.c.customer_id).where(mine)) is not None
+
+
+def states_of(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Action -> its state, of those that exist."""
+    statement = select(actions.c.id, actions.c.state).where(actions.c.id.in_(ids))
+    return {row.id: row.state for row in connection.execute(statement)}
 
 
 def revisions_of(connection: Connection, response: str) -> Sequence[Any]:

@@ -9,13 +9,21 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from connector.errors import TryLater
 
@@ -24,6 +32,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _GROUP = 256  # jobs per commit; more would only make the first of them wait longer
+_COLLISIONS = 5  # deadlocks with other processes in a row before we say that something is wrong
+_BUSY_SECONDS = 30.0  # how long another process may write before we say that nothing can be written
+_ASK_SECONDS = 0.001  # how often we ask meanwhile: SQLite's own waiting sleeps through the gaps
+_GAP_SECONDS = 0.003  # left after a commit, so that who asks gets a turn
 
 
 class StoreDown(TryLater):
@@ -45,12 +57,14 @@ class Store:
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction; when this returns, it is durable.
 
+        `work` runs once more where the database undid it because of another process.
+
         Raises:
             StoreDown: when the database is down or full.
         """
         if not self.is_sqlite:
-            with _translated(), self.engine.begin() as connection:
-                return work(connection)
+            with _translated():
+                return self._transact(work)
         if threading.current_thread() is self._writer:
             raise RuntimeError("write() inside write(): pass the connection down instead")
         with self._lock:
@@ -64,6 +78,15 @@ class Store:
         with _translated():
             result: T = job.future.result()
             return result
+
+    def _transact(self, work: Callable[[Connection], T], collisions: int = 0) -> T:
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except OperationalError as error:
+            if not _collided(error) or collisions >= _COLLISIONS:
+                raise
+        return self._transact(work, collisions + 1)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -95,9 +118,12 @@ class Store:
                     ending = True
                 else:
                     group.append(job)
+            began = time.monotonic()
             self._commit(group)
             if ending:
                 return
+            if time.monotonic() - began > _GAP_SECONDS:
+                time.sleep(_GAP_SECONDS)
 
     def _commit(self, group: list[_Job]) -> None:
         """One transaction for the group; a job that fails is rolled back alone."""
@@ -107,11 +133,13 @@ class Store:
                 for job in group:
                     try:
                         with connection.begin_nested():
-                            done.append((job, job.work(connection)))
+                            result = job.work(connection)
                     except Exception as error:
-                        if _is_gone(error):
+                        if is_down(error):
                             raise
                         job.future.set_exception(error)
+                    else:
+                        done.append((job, result))
         except Exception as error:  # noqa: BLE001 - whoever waits for a job gets its error
             for job in group:
                 if not job.future.done():
@@ -132,21 +160,26 @@ def _engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+        connect_args = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        engine = create_engine(parsed, connect_args=connect_args, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     return create_engine(
-        parsed, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5}
+        parsed,
+        pool_pre_ping=True,
+        pool_size=10,
+        connect_args={"connect_timeout": 5},
+        hide_parameters=True,  # an error's text is logged, and parameters are customers' words
     )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we begin transactions ourselves, see below
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -154,22 +187,50 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # Only the writer thread takes the write lock, and at once: upgrading a read transaction
     # fails with SQLITE_BUSY when another process wrote in between.
-    writing = threading.current_thread().name == "store-writer"
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if threading.current_thread().name != "store-writer":
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        _begin_immediately(connection, time.monotonic() + _BUSY_SECONDS)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
 
 
-def _is_gone(error: Exception) -> bool:
-    return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or isinstance(error, OperationalError)
-    )
+def _begin_immediately(connection: Connection, deadline: float) -> None:
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            busy = getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            if not busy or time.monotonic() >= deadline:
+                raise
+            time.sleep(_ASK_SECONDS)
+        else:
+            return
+
+
+def is_down(error: BaseException) -> bool:
+    """Is this the database's trouble, and not that of what was asked of it?"""
+    gone = (OperationalError, InterfaceError, InternalError, NoConnectionFree)
+    if isinstance(error, gone) or type(error) is DatabaseError:  # SQLite: the file is damaged
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _collided(error: OperationalError) -> bool:
+    """Deadlock or serialization failure: PostgreSQL undid the whole transaction."""
+    return getattr(error.orig, "sqlstate", "") in ("40P01", "40001")
 
 
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        kind = type(error.orig).__name__
+    except Exception as error:
+        if not is_down(error):
+            raise
+        kind = type(getattr(error, "orig", None) or error).__name__
         raise StoreDown(f"the database cannot be used ({kind}); see the database's log") from error
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from connector.domain import Respondent
 from connector.store.arrivals import insert_ignoring
 from connector.store.people import keys_of
 from connector.store.tables import (
     actions,
+    attempts,
     customer_keys,
     customers,
     decisions,
@@ -24,6 +26,9 @@ from connector.text import hashed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_EMPTY_RECORD = {"body": b"", "state": "erased", "reason": None}
 
 
 def is_forgotten(
@@ -47,37 +52,43 @@ def exists(connection: Connection, response: str) -> bool:
 
 
 def responses_of_key(connection: Connection, kind: str, value: str) -> tuple[str | None, list[str]]:
-    """(customer, their responses) for an address."""
+    """(customer, their responses) for an address; nothing more is decided for them meanwhile."""
     found = (customer_keys.c.kind == kind) & (customer_keys.c.value == value)
     customer = connection.scalar(select(customer_keys.c.customer_id).where(found))
     if customer is None:
         return None, []
+    connection.execute(select(customers.c.id).where(customers.c.id == customer).with_for_update())
     mine = select(responses.c.id).where(responses.c.customer_id == customer)
     return customer, list(connection.scalars(mine))
 
 
 def receipts_of(connection: Connection, response_ids: Sequence[str]) -> Sequence[Any]:
-    """What exists at the vendors because of these responses, for a person to delete there."""
-    statement = select(actions.c.kind, actions.c.sink, actions.c.remote_id, actions.c.url).where(
-        actions.c.response_id.in_(response_ids), actions.c.remote_id.is_not(None)
-    )
-    return connection.execute(statement).all()
+    """What exists, or may exist, at the vendors because of these responses, for a person to delete
+    there. Without a `remote_id` it was sent, but no receipt came."""
+    columns = (actions.c.kind, actions.c.sink, actions.c.remote_id, actions.c.url, actions.c.key)
+    there = actions.c.remote_id.is_not(None) | actions.c.first_sent_at.is_not(None)
+    statement = select(*columns).where(actions.c.response_id.in_(response_ids), there)
+    return connection.execute(statement.order_by(actions.c.id)).all()
 
 
 def empty_response(connection: Connection, response: str, now: datetime) -> None:
     """Empty inbox, revisions, facts and frozen requests; keep score, keys and receipts."""
-    row = connection.execute(select(responses).where(responses.c.id == response)).one()
+    # The response first, as whoever decides does it: two that lock the other way round collide.
+    found = select(responses).where(responses.c.id == response)
+    row = connection.execute(found.with_for_update()).one()
     if row.record is not None:
         _bury(connection, _record_hash(row.source, row.record), now)
     emptied_actions: dict[str, Any] = {"order": {}, "request": None, "error": None, "remark": None}
     for table, where, values in (
-        (inbox, inbox.c.response_id, {"body": b"", "state": "erased", "reason": None}),
+        (inbox, inbox.c.response_id, _EMPTY_RECORD),
         (revisions, revisions.c.response_id, {"content": {}}),
         (decisions, decisions.c.response_id, {"facts": {}, "verdict": {}}),
         (actions, actions.c.response_id, emptied_actions),
     ):
         connection.execute(update(table).where(where == response).values(**values))
-    unsent = ("waiting", "held", "sending")
+    mine = select(actions.c.id).where(actions.c.response_id == response)
+    connection.execute(update(attempts).where(attempts.c.action_id.in_(mine)).values(error=None))
+    unsent = ("waiting", "held", "sending", "parked")
     connection.execute(
         update(actions)
         .where(actions.c.response_id == response, actions.c.state.in_(unsent))
@@ -93,7 +104,7 @@ def empty_customer(connection: Connection, customer: str, now: datetime) -> None
     for kind, value in connection.execute(
         select(customer_keys.c.kind, customer_keys.c.value).where(mine)
     ):
-        _bury(connection, _person_hash(kind, value), now)
+        bury_person(connection, kind, value, now)
     connection.execute(delete(customer_keys).where(mine))
     connection.execute(
         update(actions).where(actions.c.customer_id == customer).values(customer_id=None)
@@ -105,32 +116,43 @@ def empty_customer(connection: Connection, customer: str, now: datetime) -> None
 
 
 def empty_unread(connection: Connection, address: str) -> int:
-    """Records that were never understood, but hold this address."""
+    """Records that were never understood, but hold this address, as text or escaped as in JSON."""
     unread = inbox.c.response_id.is_(None) & (inbox.c.state != "erased")
     emptied = 0
     for row in connection.execute(select(inbox.c.id, inbox.c.body).where(unread)):
-        if address.encode() in row.body.lower():
-            values = {"body": b"", "state": "erased", "reason": None}
-            connection.execute(update(inbox).where(inbox.c.id == row.id).values(**values))
+        written = row.body.decode("utf-8", "replace")
+        said = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), written).casefold()
+        if address in said:
+            connection.execute(update(inbox).where(inbox.c.id == row.id).values(**_EMPTY_RECORD))
             emptied += 1
     return emptied
 
 
-def older_than(connection: Connection, survey: str, before: datetime, limit: int) -> Sequence[str]:
-    """Responses of a survey whose retention has run out."""
-    age = responses.c.answered_at
-    old = ((age.is_not(None)) & (age < before)) | (
-        age.is_(None) & (responses.c.received_at < before)
-    )
-    statement = select(responses.c.id).where(
-        responses.c.survey == survey, responses.c.erased_at.is_(None), old
-    )
+def empty_old_unread(connection: Connection, before: datetime) -> int:
+    """Records older than this that never became a response; what waits to be read stays."""
+    unread = inbox.c.response_id.is_(None) & inbox.c.state.not_in(("new", "erased"))
+    old = update(inbox).where(unread, inbox.c.received_at < before)
+    return connection.execute(old.values(**_EMPTY_RECORD)).rowcount
+
+
+def older_than(
+    connection: Connection, survey: ColumnElement[bool], before: datetime, limit: int
+) -> Sequence[str]:
+    """Responses whose retention has run out; `survey` is a condition on `responses.survey`."""
+    age = func.coalesce(responses.c.answered_at, responses.c.received_at)
+    statement = select(responses.c.id).where(survey, responses.c.erased_at.is_(None), age < before)
     return connection.scalars(statement.limit(limit)).all()
+
+
+def bury_person(connection: Connection, kind: str, value: str, now: datetime) -> None:
+    """Their answers from before now do not come back."""
+    _bury(connection, _person_hash(kind, value), now)
 
 
 def _bury(connection: Connection, digest: str, now: datetime) -> None:
     statement = insert_ignoring(connection, tombstones).values(hash=digest, at=now)
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["hash"]))
+    again = statement.on_conflict_do_update(index_elements=["hash"], set_={"at": now})
+    connection.execute(again)
 
 
 def _record_hash(source: str, record: str) -> str:

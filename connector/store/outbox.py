@@ -5,8 +5,21 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, case, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
+from connector import faultpoints
+from connector.store.alarms import clear_alarm
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import accounts, actions, attempts, suppressions
 
@@ -38,6 +51,18 @@ def change_action(connection: Connection, action: int, **values: object) -> None
     connection.execute(update(actions).where(actions.c.id == action).values(**values))
 
 
+def give_to(connection: Connection, response: str, customer: str) -> None:
+    """A revision told who had answered: their open cases are theirs from the first moment."""
+    mine = (actions.c.response_id == response) & actions.c.customer_id.is_distinct_from(customer)
+    connection.execute(update(actions).where(mine).values(customer_id=customer))
+
+
+def look_again(connection: Connection, action: int, now: datetime) -> None:
+    """Bring back what was parked although it may exist at the far side: it is looked for first."""
+    back: dict[str, Any] = {"state": "sending", "due_at": now, "lease_until": None, "error": None}
+    change_action(connection, action, **back, failing_since=None, finished_at=None)
+
+
 def cases_since(connection: Connection, source: str, since: datetime) -> int:
     """Cases that this source's answers asked for since then; what `surge` is measured against."""
     statement = select(func.count()).where(
@@ -52,10 +77,7 @@ def cases_since(connection: Connection, source: str, since: datetime) -> int:
 def claim(
     connection: Connection, sink: str, limit: int, now: datetime, lease: timedelta
 ) -> Sequence[Any]:
-    """Lease this sink's due actions. Each gets a new fencing token; a stale holder's writes miss.
-
-    An amendment waits until its case exists at the far side.
-    """
+    """Lease this sink's due actions; each gets a new fencing token, so a stale holder's miss."""
     base = actions.alias("base")
     free = or_(actions.c.lease_until.is_(None), actions.c.lease_until <= now)
     paused = select(accounts.c.account).where(accounts.c.paused_until > now)
@@ -68,7 +90,7 @@ def claim(
             actions.c.due_at <= now,
             free,
             actions.c.account.not_in(paused),
-            or_(actions.c.amends.is_(None), base.c.state == "done"),
+            _has_its_turn(base),
         )
         .order_by(actions.c.due_at, actions.c.id)
         .limit(limit)
@@ -89,13 +111,27 @@ def claim(
     return connection.execute(ordered).all()
 
 
+def _has_its_turn(base: Any) -> ColumnElement[bool]:
+    """An amendment waits until its case exists at the far side, and for amendments before it."""
+    earlier = actions.alias("earlier")
+    before = select(earlier.c.id).where(
+        earlier.c.response_id == actions.c.response_id,
+        earlier.c.amends == actions.c.amends,
+        earlier.c.id < actions.c.id,
+        earlier.c.state.in_(_OPEN),
+    )
+    return or_(actions.c.amends.is_(None), and_(base.c.state == "done", ~exists(before)))
+
+
 def still_mine(connection: Connection, claimed: Sequence[Any]) -> set[int]:
     """Which of these are unchanged since we claimed them; locked until the transaction ends."""
     fences = {row.id: row.fence for row in claimed}
+    if faultpoints.broken("fence"):
+        return set(fences)
     statement = select(actions.c.id, actions.c.fence, actions.c.state).where(
         actions.c.id.in_(fences)
     )
-    rows = connection.execute(statement.with_for_update()).all()
+    rows = connection.execute(statement.order_by(actions.c.id).with_for_update()).all()
     return {row.id for row in rows if row.fence == fences[row.id] and row.state in _OPEN}
 
 
@@ -110,7 +146,7 @@ def next_due(connection: Connection, sink: str, now: datetime) -> datetime | Non
         select(actions.c.due_at, actions.c.lease_until, accounts.c.paused_until)
         .outerjoin(accounts, accounts.c.account == actions.c.account)
         .outerjoin(base, base.c.id == actions.c.amends)
-        .where(open_ones, or_(actions.c.amends.is_(None), base.c.state == "done"))
+        .where(open_ones, _has_its_turn(base))
         .order_by(actions.c.due_at)
         .limit(50)
     ).all()
@@ -139,19 +175,22 @@ def end_attempt(
 
 
 def pause_account(connection: Connection, account: str, until: datetime, reason: str) -> None:
+    """Nobody uses this account until then; a longer pause that was asked for stays."""
     statement = insert_ignoring(connection, accounts).values(
         account=account, paused_until=until, reason=reason
     )
-    changes = {"paused_until": until, "reason": reason}
+    longer = accounts.c.paused_until > until
+    latest = case((longer, accounts.c.paused_until), else_=until)
+    changes = {"paused_until": latest, "reason": reason}
     connection.execute(statement.on_conflict_do_update(index_elements=["account"], set_=changes))
 
 
-def resume_account(connection: Connection, account: str) -> bool:
-    """True where the account had been paused."""
-    statement = update(accounts).where(
-        accounts.c.account == account, accounts.c.paused_until.is_not(None)
-    )
-    return bool(connection.execute(statement.values(paused_until=None, reason=None)).rowcount)
+def resume_account(connection: Connection, account: str, now: datetime) -> bool:
+    """True where the account had been paused and the pause is over: one that still runs was asked
+    for after this success had set out."""
+    over = (accounts.c.account == account) & (accounts.c.paused_until <= now)
+    statement = update(accounts).where(over).values(paused_until=None, reason=None)
+    return bool(connection.execute(statement).rowcount)
 
 
 def suppress(connection: Connection, address_hash: str, reason: str, now: datetime) -> None:
@@ -175,19 +214,40 @@ def action_counts(connection: Connection, **filters: str) -> dict[tuple[str, str
     return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
 
 
-def drop_amendments(connection: Connection, case: int, now: datetime) -> None:
-    """Notes for a case that will never exist are not waited for."""
-    connection.execute(
-        update(actions)
-        .where(actions.c.amends == case, actions.c.state == "waiting")
-        .values(state="superseded", error="its case was not opened", finished_at=now)
-    )
+def drop_amendments(connection: Connection, parked: Any, into_case: bool, now: datetime) -> None:
+    """Notes for a case that was not opened are not waited for. `into_case`: what the newest of
+    them says goes into the case itself, for when it is tried again."""
+    waiting = actions.c.response_id == parked.response_id
+    waiting &= (actions.c.amends == parked.id) & (actions.c.state == "waiting")
+    newest = connection.execute(
+        select(actions).where(waiting).order_by(actions.c.id.desc()).limit(1)
+    ).one_or_none()
+    if newest is None:
+        return
+    if into_case:
+        order = {**newest.order, "key": parked.key}
+        change_action(connection, parked.id, order=order, decision=newest.decision)
+    unneeded = {"state": "superseded", "error": "its case was not opened", "finished_at": now}
+    connection.execute(update(actions).where(waiting).values(**unneeded))
 
 
-def made_since(connection: Connection, after: int) -> dict[tuple[str, str], int]:
-    """(sink, kind) -> actions with a higher id that will be sent or are held."""
+def is_superseded(connection: Connection, action: int) -> bool:
+    return connection.scalar(select(actions.c.state).where(actions.c.id == action)) == "superseded"
+
+
+def waiting_by_sink(connection: Connection) -> dict[str, int]:
+    """Sink -> actions that still have to go out, or are held."""
+    open_ones = actions.c.state.in_((*_OPEN, "held"))
+    statement = select(actions.c.sink, func.count()).where(open_ones).group_by(actions.c.sink)
+    return {row[0]: row[1] for row in connection.execute(statement)}
+
+
+def made_since(connection: Connection, after: int, source: str) -> dict[tuple[str, str], int]:
+    """(sink, kind) -> actions of this source with a higher id that will be sent or are held."""
     statement = select(actions.c.sink, actions.c.kind, func.count()).where(
-        actions.c.id > after, actions.c.state.in_(("waiting", "held"))
+        actions.c.id > after,
+        actions.c.source == source,
+        actions.c.state.in_(("waiting", "held")),
     )
     grouped = statement.group_by(actions.c.sink, actions.c.kind)
     return {(row[0], row[1]): row[2] for row in connection.execute(grouped)}
@@ -207,18 +267,23 @@ def release(connection: Connection, source: str | None, now: datetime) -> dict[s
 def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str, int]:
     """Try parked actions again; returns how many per sink. What is in doubt is not resent.
 
-    A parked action was refused, so nothing exists at the far side: it is built anew.
+    What was refused does not exist at the far side: it is built anew. What was parked while nobody
+    knew (a long outage, a mistake of ours) is looked for first.
     """
     chosen = actions.c.id.in_(ids) & (actions.c.state == "parked")
-    grouped = select(actions.c.sink, func.count()).where(chosen).group_by(actions.c.sink)
-    counts = {row[0]: row[1] for row in connection.execute(grouped)}
-    fresh = {"state": "waiting", "due_at": now, "request": None, "first_sent_at": None}
-    fresh |= {"attempts": 0, "error": None, "finished_at": None, "lease_until": None}
-    paused = select(actions.c.account).where(chosen)
-    connection.execute(
-        update(accounts).where(accounts.c.account.in_(paused)).values(paused_until=None)
-    )
+    rows = connection.execute(select(actions.c.id, actions.c.sink, actions.c.account).where(chosen))
+    counts: dict[str, int] = {}
+    paused: set[str] = set()
+    for row in rows.all():
+        counts[row.sink] = counts.get(row.sink, 0) + 1
+        paused.add(row.account)
+        clear_alarm(connection, "parked", f"action {row.id}", now)
+    state = case((actions.c.first_sent_at.is_(None), "waiting"), else_="sending")
+    fresh = {"state": state, "due_at": now, "attempts": 0, "failing_since": None, "error": None}
+    fresh |= {"finished_at": None, "lease_until": None}
     connection.execute(update(actions).where(chosen).values(**fresh))
+    over = accounts.c.account.in_(paused) & (accounts.c.paused_until > now)
+    connection.execute(update(accounts).where(over).values(paused_until=now))
     return counts
 
 

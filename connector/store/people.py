@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_LONGEST = 320  # characters; what is longer is no address and no id
+
+
 def keys_of(person: Respondent) -> list[tuple[str, str]]:
     """The keys under which this person is known, the strongest first; cleaned."""
     found = (
@@ -24,7 +27,7 @@ def keys_of(person: Respondent) -> list[tuple[str, str]]:
         ("phone", clean_phone(person.phone)),
         ("external_id", (person.external_id or "").strip() or None),
     )
-    return [(kind, value) for kind, value in found if value is not None]
+    return [(kind, value) for kind, value in found if value and len(value) <= _LONGEST]
 
 
 class Identity(NamedTuple):
@@ -82,7 +85,7 @@ def _claim(connection: Connection, key: tuple[str, str], customer: str) -> bool:
     row = {"kind": key[0], "value": key[1], "customer_id": customer}
     statement = insert_ignoring(connection, customer_keys).values(row)
     statement = statement.on_conflict_do_nothing(index_elements=["kind", "value"])
-    return bool(connection.execute(statement).rowcount)
+    return connection.scalar(statement.returning(customer_keys.c.kind)) is not None
 
 
 def _owner(connection: Connection, key: tuple[str, str]) -> str | None:
@@ -98,10 +101,13 @@ def _may_be(connection: Connection, customer: str, email: tuple[str, str]) -> bo
 
 
 def lock(connection: Connection, customer: str) -> None:
-    """Decisions about one customer happen one after the other."""
-    connection.execute(
-        select(customers.c.id).where(customers.c.id == customer).with_for_update()
-    ).all()
+    """Decisions about one customer happen one after the other.
+
+    Not against foreign keys: both of two deciders have already written an answer that refers to
+    this row, and each would wait for the other.
+    """
+    statement = select(customers.c.id).where(customers.c.id == customer)
+    connection.execute(statement.with_for_update(key_share=True)).all()
 
 
 def attributes(
@@ -130,7 +136,8 @@ def put_attributes(
     connection: Connection, customer: str, values: Mapping[str, Scalar], company: str | None
 ) -> None:
     """Set attributes; those not named stay, an empty value removes one."""
-    row = connection.execute(select(customers).where(customers.c.id == customer)).one()
+    mine = select(customers).where(customers.c.id == customer)
+    row = connection.execute(mine.with_for_update(key_share=True)).one()
     merged = {**row.attributes, **values}
     changes: dict[str, Any] = {"attributes": {k: v for k, v in merged.items() if v is not None}}
     if company:

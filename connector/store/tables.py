@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from connector.store.types import RowId, UtcTime
@@ -61,7 +62,7 @@ inbox = Table(
     Column("reason", Text),
     Column("response_id", String(40), index=True),
     UniqueConstraint("source", "fingerprint"),
-    Index("ix_inbox_state_id", "state", "id"),
+    Index("ix_inbox_state_door_id", "state", "door", "id"),
 )
 
 companies = Table(
@@ -146,7 +147,8 @@ decisions = Table(
 )
 
 # The outbox. states: waiting, held (a flood), sending, done, parked, in_doubt, superseded,
-# withheld (nothing was wanted in the end; `error` says why).
+# withheld (nothing was wanted in the end; `error` says why). `first_sent_at` and `request` are set
+# while something may exist at the far side: a resend has to look for it or use the same bytes.
 actions = Table(
     "actions",
     metadata,
@@ -173,6 +175,7 @@ actions = Table(
     Column("request", LargeBinary),
     Column("first_sent_at", UtcTime),
     Column("last_sent_at", UtcTime),
+    Column("failing_since", UtcTime),
     Column("remote_id", String(200)),
     Column("url", Text),
     Column("error", Text),
@@ -217,7 +220,14 @@ alarms = Table(
     Column("last_at", UtcTime, nullable=False),
     Column("announced_at", UtcTime),
     Column("cleared_at", UtcTime),
-    Index("ix_alarms_kind_subject", "kind", "subject"),
+    Index(
+        "uq_alarms_open",
+        "kind",
+        "subject",
+        unique=True,
+        sqlite_where=text("cleared_at IS NULL"),
+        postgresql_where=text("cleared_at IS NULL"),
+    ),
 )
 
 suppressions = Table(

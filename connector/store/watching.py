@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from connector.store.tables import actions, alarms, decisions, inbox, responses, sources
 
@@ -22,11 +22,16 @@ class Unfinished(NamedTuple):
 
 
 def unfinished(connection: Connection) -> Unfinished:
-    """Undecided records, unsent actions (what is held or parked waits for a person), alarms that
-    nobody was told of."""
+    """Undecided records, unsent actions (what is held or parked waits for a person, and so do the
+    amendments of it), alarms that nobody was told of."""
+    base = actions.alias("base")
+    unsent = ("waiting", "sending")
+    goes_on = or_(actions.c.amends.is_(None), base.c.state.in_((*unsent, "done")))
     counts = (
         select(func.count()).where(inbox.c.state == "new"),
-        select(func.count()).where(actions.c.state.in_(("waiting", "sending"))),
+        select(func.count())
+        .select_from(actions.outerjoin(base, base.c.id == actions.c.amends))
+        .where(actions.c.state.in_(unsent), goes_on),
         select(func.count()).where(alarms.c.announced_at.is_(None)),
     )
     return Unfinished(*(connection.scalar(count) or 0 for count in counts))
@@ -72,5 +77,5 @@ def polled_since(connection: Connection, moment: datetime) -> set[str]:
 def failed_polls(connection: Connection) -> dict[str, str]:
     """Source -> why it cannot be read at the moment."""
     columns = select(sources.c.id, sources.c.pause_reason)
-    rows = connection.execute(columns.where(sources.c.pause_reason.is_not(None))).tuples()
-    return {id: str(reason) for id, reason in rows}
+    rows = connection.execute(columns.where(sources.c.pause_reason.is_not(None)))
+    return {row[0]: str(row[1]) for row in rows}

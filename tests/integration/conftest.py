@@ -6,10 +6,11 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -132,12 +133,21 @@ class World:
 def make_world(store_url: str, tmp_path: Path, now: datetime) -> Iterator[Callable[..., World]]:
     opened: list[Workspace] = []
 
-    def make(rules: str = RULES, surge: int = 200, added_before: timedelta = timedelta(hours=1)):
+    def make(
+        rules: str = RULES,
+        surge: int = 200,
+        added_before: timedelta = timedelta(hours=1),
+        more_sinks: str = "",
+        rename: Mapping[str, str] = MappingProxyType({}),
+    ):
         (tmp_path / "templates/thank_you").mkdir(parents=True, exist_ok=True)
         (tmp_path / "templates/thank_you/en.txt").write_text("Subject: Thank you\n\nThank you.\n")
         (tmp_path / "rules.yaml").write_text(rules)
         file = tmp_path / "connector.yaml"
-        file.write_text(CONNECTOR.format(store=store_url, surge=surge))
+        text = (CONNECTOR + more_sinks).format(store=store_url, surge=surge)
+        for old, new in rename.items():
+            text = text.replace(f"  {old}: ", f"  {new}: ")
+        file.write_text(text)
         settings = config.load(file, {"SECRET": SECRET, "TOKEN": "t0ken"})
         workspace = open_workspace(settings, now - added_before)
         opened.append(workspace)

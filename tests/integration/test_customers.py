@@ -99,9 +99,30 @@ def test_bad_rows_are_named_with_their_line_and_the_others_go_through(store, now
     [
         (b"plan\nfree\n", "must name one of the columns"),
         (b"email,plann\na@example.com,x\n", "did you mean 'plan'"),
-        (b"", "must name one of the columns"),
+        (b"email,pln,naem\na@example.com,x,y\n", "'pln' did you mean 'plan'.*'naem' did you mean"),
+        (b"", "the file is empty"),
     ],
 )
 def test_a_header_that_cannot_work_is_refused_whole(store, now, data, said):
     with pytest.raises(Refused, match=said):
         import_customers(store, data, {}, now)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_the_file_may_be_what_a_spreadsheet_makes_of_it(store, now, mark, encoding):
+    text = f"email{mark}owner\r\nana@example.com{mark}Íñigo\r\n"
+    done = import_customers(store, text.encode(encoding), {}, now)
+
+    assert (done.customers, done.refused) == (1, [])
+    assert seen(store, now, email="ana@example.com")[0]["owner"] == "Íñigo"
+
+
+def test_a_row_with_extra_cells_is_refused_at_the_line_where_it_begins(store, now):
+    data = b'email,plan\n"a@example.com","two\nlines"\nb@example.com,x,y\nc@example.com,pro\n'
+    done = import_customers(store, data, {}, now)
+
+    assert done.customers == 2
+    assert [(line, reason[:25]) for line, reason in done.refused] == [
+        (4, "the row has 3 cells, the ")
+    ]

@@ -111,15 +111,3 @@ def test_a_forged_unsubscribe_link_does_nothing(web, world):
 
     assert web.post(link).status_code == 404
     assert not is_suppressed(world, "ana@example.com")
-
-
-def test_it_says_whether_it_lives_and_whether_it_is_ready(web, world, monkeypatch):
-    assert web.get("/healthz").status_code == 200
-    assert web.get("/readyz").json() == {"ready": True}
-
-    def down(_store):
-        raise StoreDown("the database cannot be used")
-
-    monkeypatch.setattr("connector.web.receiver.ping", down)
-    assert web.get("/readyz").status_code == 503
-    assert web.get("/healthz").status_code == 200

@@ -33,7 +33,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alarms")),
     )
     with op.batch_alter_table("alarms", schema=None) as batch_op:
-        batch_op.create_index("ix_alarms_kind_subject", ["kind", "subject"], unique=False)
+        batch_op.create_index(
+            "uq_alarms_open",
+            ["kind", "subject"],
+            unique=True,
+            sqlite_where=sa.text("cleared_at IS NULL"),
+            postgresql_where=sa.text("cleared_at IS NULL"),
+        )
 
     op.create_table(
         "companies",
@@ -60,7 +66,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_inbox_response_id"), ["response_id"], unique=False)
-        batch_op.create_index("ix_inbox_state_id", ["state", "id"], unique=False)
+        batch_op.create_index("ix_inbox_state_door_id", ["state", "door", "id"], unique=False)
 
     op.create_table(
         "rulesets",
@@ -216,6 +222,7 @@ def upgrade() -> None:
         sa.Column("request", sa.LargeBinary(), nullable=True),
         sa.Column("first_sent_at", UtcTime(), nullable=True),
         sa.Column("last_sent_at", UtcTime(), nullable=True),
+        sa.Column("failing_since", UtcTime(), nullable=True),
         sa.Column("remote_id", sa.String(length=200), nullable=True),
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -294,13 +301,13 @@ def downgrade() -> None:
     op.drop_table("settings")
     op.drop_table("rulesets")
     with op.batch_alter_table("inbox", schema=None) as batch_op:
-        batch_op.drop_index("ix_inbox_state_id")
+        batch_op.drop_index("ix_inbox_state_door_id")
         batch_op.drop_index(batch_op.f("ix_inbox_response_id"))
 
     op.drop_table("inbox")
     op.drop_table("companies")
     with op.batch_alter_table("alarms", schema=None) as batch_op:
-        batch_op.drop_index("ix_alarms_kind_subject")
+        batch_op.drop_index("uq_alarms_open")
 
     op.drop_table("alarms")
     op.drop_table("accounts")

@@ -1,0 +1,144 @@
+"""Alarms: each trouble is told, once, to the right place; no storms, no loops, no secrets."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from connector.config import AlarmChannel
+from connector.engine.chores import do_chores
+from connector.errors import LookFirst, Paused, Refused, TryLater
+from connector.intake import poll
+from connector.store import alarms, arrivals
+from tests.integration.far_side import HOUR, Post
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def post(world) -> Post:
+    channel = AlarmChannel(sink="chat", channel="#ops")
+    world.workspace.settings = world.workspace.settings.model_copy(update={"alarms": channel})
+    return Post(world)
+
+
+def chores(post: Post, after: timedelta = timedelta(minutes=1)) -> list[str]:
+    """A minute passes; what the alarm channel gets to read."""
+    post.world.now += after
+    do_chores(post.world.workspace, post.world.now)
+    before = len(post.sides["chat"].orders)
+    post.settle("chat")
+    return [str(order.params["text"]) for order in post.sides["chat"].orders[before:]]
+
+
+def trouble(post: Post, kind: str = "undecided", subject: str = "app") -> None:
+    post.store.write(lambda c: alarms.raise_alarm(c, kind, subject, "look at it", post.world.now))
+
+
+def test_many_alarms_with_one_cause_are_one_message(post):
+    for number in range(30):
+        post.world.answer(id=str(number), score=1)
+    post.desk.then = [lambda batch: [Refused("no such group") for _ in batch]] * 3
+    post.settle()
+
+    [message] = chores(post)
+    assert message.startswith("30 alarms of the kind 'parked'")
+    assert "no such group" in message
+    assert chores(post) == []
+
+
+def test_what_comes_back_after_a_quiet_day_is_told_again(post):
+    trouble(post)
+    assert len(chores(post)) == 1
+    for _ in range(10):
+        trouble(post)
+        assert chores(post) == [], "it goes on, and everybody knows"
+    post.world.now += DAY
+    trouble(post)
+    assert len(chores(post)) == 1
+
+
+@pytest.mark.parametrize("error", [Refused("channel_not_found"), LookFirst("500"), KeyError("ts")])
+def test_a_channel_that_fails_is_said_in_the_log_once_and_starts_no_loop(post, caplog, error):
+    def fail(batch):
+        raise error
+
+    post.sides["chat"].then = [fail] * 100
+    trouble(post)
+    with caplog.at_level(logging.ERROR, "connector.engine"):
+        for _ in range(5):
+            chores(post)
+
+    assert len(post.world.actions(sink="chat")) == 1
+    said = [r.getMessage() for r in caplog.records if r.getMessage().startswith("alarm: ")]
+    assert len(said) == 2
+    assert said[1].startswith("alarm: alarm-channel: ")
+
+
+def test_a_trouble_of_long_names_fits_into_the_store(post):
+    trouble(post, subject="x" * 500)
+    trouble(post, subject="x" * 500)
+    assert len(chores(post)) == 1
+
+
+def test_surveys_that_nobody_knows_are_one_alarm_of_their_source(post):
+    for number in range(5):
+        post.world.answer(id=str(number), survey=f"{number}" + "y" * 300, score=1)
+
+    [message] = chores(post)
+    assert "connector responses replay" in message
+    assert "y" * 100 not in message
+
+
+def test_a_retry_that_is_refused_again_is_told_again(post):
+    post.world.answer(id="1", score=1)
+    post.desk.then = [lambda batch: [Refused("no such group")]] * 2
+    post.settle()
+    assert len(chores(post)) == 1
+    post.retry()
+    post.settle()
+    assert len(chores(post)) == 1
+
+
+def test_a_far_side_that_fails_for_an_hour_is_told_once(post):
+    post.world.answer(id="1", score=1)
+    post.desk.fails(TryLater("503"), times=1000)
+    heard = []
+    for _ in range(60):
+        post.deliver(after=timedelta(minutes=10))
+        heard += chores(post, after=timedelta(0))
+    assert [text.endswith("503") for text in heard] == [True]
+
+
+class Broken:
+    """A source whose API fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def pull(self, cursor, now):
+        raise self.error
+        yield
+
+    def check(self, now):
+        return ()
+
+
+def test_a_source_that_cannot_be_read_for_an_hour_is_told(post):
+    world = post.world
+    for minutes in range(0, 70, 10):
+        post.world.now += timedelta(minutes=10 if minutes else 0)
+        poll(world.workspace, "file", Broken(TryLater("503")), world.now)
+        assert ("source-paused" in post.alarms()) == (minutes > 0), "added an hour before"
+        if minutes > 0:
+            break
+
+
+def test_a_source_without_credentials_is_told_at_once(post):
+    poll(post.world.workspace, "file", Broken(Paused("401: a new key")), post.world.now)
+    assert post.alarms() == {"source-paused": "401: a new key"}
+    with post.store.read() as connection:
+        paused = arrivals.source_row(connection, "file").paused_until
+    assert paused - post.world.now < HOUR

@@ -1,0 +1,113 @@
+"""Rows that are left behind when the configuration changes: nothing crashes, nothing is silent."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.engine.chores import do_chores
+from connector.engine.embedded import Embedded
+from connector.store import arrivals
+from connector.workspace import Workspace
+from tests.integration.far_side import Post
+
+
+def reconfigured(world, **changes):
+    """The same installation after an edit of connector.yaml and a restart."""
+    settings = world.workspace.settings.model_copy(update=changes)
+    world.workspace = Workspace(settings, world.workspace.store)
+    return world
+
+
+def without(mapping, *names):
+    return {name: value for name, value in mapping.items() if name not in names}
+
+
+@pytest.fixture
+def post(world) -> Post:
+    return Post(world)
+
+
+def test_answers_of_a_source_that_was_taken_out_are_kept_and_said(post):
+    world = post.world
+    world.post(id="1", score=2)
+    world.post(id="2", score=9)
+    sources = world.workspace.settings.sources
+    reconfigured(world, sources=without(sources, "app"))
+
+    assert world.decide().changes == {"held": 2}
+    assert "connector responses replay" in post.alarms()["source-missing"]
+    do_chores(world.workspace, world.now)
+
+    reconfigured(world, sources=sources)
+    world.workspace.store.write(lambda c: arrivals.reopen_arrivals(c, "held"))
+    assert world.decide().changes == {"new": 2}
+
+
+def test_actions_of_a_sink_that_was_taken_out_wait_and_are_said(post):
+    world = post.world
+    world.answer(id="1", score=2)
+    sinks = world.workspace.settings.sinks
+    reconfigured(world, sinks=without(sinks, "desk"))
+    do_chores(world.workspace, world.now)
+
+    assert "1 actions wait for sink 'desk'" in post.alarms()["sink-missing"]
+    reconfigured(world, sinks=sinks)
+    do_chores(world.workspace, world.now)
+    assert post.alarms() == {}
+    post.settle()
+    assert post.states() == ["done"]
+
+
+RULES_WITHOUT_DESK = """
+rules:
+  - id: promoter
+    when: {segment: promoter}
+    then: [{hubspot.task: {next_step: Ask for a referral.}}]
+"""
+
+
+def test_a_revision_of_a_case_whose_sink_was_taken_out_is_decided_and_said(post, make_world):
+    post.world.answer(id="1", score=2)
+    post.settle()
+    later = make_world(rules=RULES_WITHOUT_DESK)
+    reconfigured(later, sinks=without(later.workspace.settings.sinks, "desk"))
+    decided = later.answer(id="1", score=9, revised="2026-11-20T12:01:00Z")
+
+    assert decided.changes == {"revised": 1}
+    assert [(a.sink, a.state) for a in later.actions()] == [
+        ("desk", "done"),
+        ("hub", "waiting"),
+        ("desk", "waiting"),
+    ]
+    engine = Embedded(later.workspace)
+    engine._ring(decided.sinks)
+    do_chores(later.workspace, later.now)
+    assert "sink-missing" in post.alarms()
+
+
+def test_a_case_whose_sink_got_another_id_is_still_told_of_a_change(post, make_world):
+    post.world.answer(id="1", score=2)
+    post.settle()
+    later = make_world(rules=RULES_WITHOUT_DESK)
+    sinks = dict(later.workspace.settings.sinks)
+    reconfigured(later, sinks={"helpdesk": sinks.pop("desk"), **sinks})
+    later.answer(id="1", score=9, revised="2026-11-20T12:01:00Z")
+
+    [note] = later.actions(sink="helpdesk")
+    assert (note.amends is not None, note.state) == (True, "waiting")
+
+
+def test_a_rule_that_names_the_sink_by_its_new_id_opens_no_second_case(post, make_world):
+    post.world.answer(id="1", score=2)
+    post.settle()
+    rules = """
+rules:
+  - id: detractor
+    when: {segment: detractor}
+    then: [{zendesk.ticket: {sink: helpdesk, next_step: Call.}}]
+"""
+    later = make_world(rules=rules, rename={"desk": "helpdesk"})
+    later.answer(id="1", score=2, comment="worse", revised="2026-11-20T12:01:00Z")
+
+    made = [(a.sink, a.amends is not None) for a in later.actions()]
+    assert made == [("desk", False), ("helpdesk", True)]
