@@ -6,7 +6,6 @@ from a `.env` beside the file, or from the file that `DELIGHTED_API_KEY_FILE` na
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -18,12 +17,18 @@ from pydantic import BaseModel, Field, SecretStr
 from connector import catalog
 from connector.documents import Document, read, validate
 from connector.domain import Problem, Survey, Value
+from connector.environment import PLACEHOLDER, Environment, read_environment
 from connector.errors import Invalid
 from connector.ports import Duration, SinkSettings, SourceSettings
 from connector.rules.model import AttributeType, Vocabulary
+from connector.sources.zones import is_zone
 from connector.text import did_you_mean
 
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_STORES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+_TYPED_PASSWORD = re.compile(r"://[^@]*:[^@]+@")
+_UNSET = "unset"  # stands for a value that is not needed now
+_WEB_ADDRESS = re.compile(r"https?://[^/\s].*")
+_SET_IT = "set it in the environment or in .env, or name a file that holds it: NAME_FILE"
 
 
 class Receiver(Value):
@@ -83,35 +88,65 @@ class _File(Value):
     retention_days: int | None = Field(None, ge=1)
 
 
+class Outline(Value):
+    """What a command needs that only looks into the store: its address, and the ids."""
+
+    directory: Path
+    store: str
+    sources: tuple[str, ...]
+    sinks: tuple[str, ...]
+
+
+def outline(path: Path, environment: Mapping[str, str] | None = None) -> Outline:
+    """Read no more of `connector.yaml` than an `Outline`: no adapter is loaded or checked.
+
+    Raises:
+        Invalid: with every problem of what was read.
+    """
+    document = _read(path)
+    outside = read_environment(path.parent, environment)
+    problems: list[Problem] = []
+    filled = _fill(document, document.data, (), outside, ("store",), problems)
+    file, found = validate(document, _File, filled)
+    problems += found
+    if file is not None:
+        problems += _store(document, file.store)
+    if file is None or problems:
+        raise Invalid(problems)
+    here = path.parent.resolve()
+    return Outline(
+        directory=here,
+        store=_store_url(file.store, here),
+        sources=tuple(file.sources),
+        sinks=tuple(file.sinks),
+    )
+
+
 def load(
-    path: Path, environment: Mapping[str, str] | None = None, secrets: bool = True
+    path: Path,
+    environment: Mapping[str, str] | None = None,
+    secrets: bool = True,
+    store: bool = True,
 ) -> Settings:
     """Read and check `connector.yaml`.
 
     `secrets=False` is for commands that reach no vendor: unset `${…}` are then no mistake.
+    `store=False` goes with it where the database is not opened either.
 
     Raises:
         Invalid: with every problem of the file at once.
     """
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        hint = "give its place with --config, or make one with: connector init"
-        problem = Problem(file=str(path), message=f"cannot be read: {error.strerror}", hint=hint)
-        raise Invalid([problem]) from error
-    except UnicodeDecodeError as error:
-        raise Invalid([Problem(file=str(path), message="is not UTF-8 text")]) from error
-    document = read(text, str(path))
-    problems: list[Problem] = []
-    values = {
-        **dotenv(path.parent / ".env"),
-        **(os.environ if environment is None else environment),
-    }
-    filled = _fill(document, document.data, (), values, secrets, problems)
+    document = _read(path)
+    outside = read_environment(path.parent, environment)
+    problems = list(outside.problems)
+    needed = None if secrets else ("store",) if store else ()
+    filled = _fill(document, document.data, (), outside, needed, problems)
     file, found = validate(document, _File, filled)
     problems += found
     if file is None:
         raise Invalid(problems)
+    problems += _store(document, file.store)
+    problems += _addresses(document, file)
     surveys = _surveys(document, filled, problems)
     sources = _instances(document, filled, "sources", problems)
     sinks = _instances(document, filled, "sinks", problems)
@@ -136,62 +171,70 @@ def load(
     )
 
 
-def dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; comments, blank lines and quotes around the value are understood."""
-    if not path.is_file():
-        return {}
-    found = {}
-    for line in path.read_text("utf-8").splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and not name.startswith("#"):
-            text = value.strip()
-            quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
-            found[name.strip()] = text[1:-1] if quoted else text
-    return found
-
-
-def placeholders(text: str) -> list[str]:
-    """The environment variables that a configuration text names."""
-    return [match[1] for match in _PLACEHOLDER.finditer(text)]
+def _read(path: Path) -> Document:
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        hint = "give its place with --config, or make one with: connector init"
+        problem = Problem(file=str(path), message=f"cannot be read: {error.strerror}", hint=hint)
+        raise Invalid([problem]) from error
+    except UnicodeDecodeError as error:
+        raise Invalid([Problem(file=str(path), message="is not UTF-8 text")]) from error
+    return read(text, str(path))
 
 
 def _fill(
     document: Document,
     node: Any,
     at: tuple[str | int, ...],
-    values: Mapping[str, str],
-    needed: bool,
+    outside: Environment,
+    needed: tuple[str, ...] | None,
     problems: list[Problem],
 ) -> Any:
+    """The same data with every `${…}` filled in. `needed`: the only keys at the top whose values
+    have to be there; None for all."""
     if isinstance(node, dict):
-        return {k: _fill(document, v, (*at, k), values, needed, problems) for k, v in node.items()}
+        return {k: _fill(document, v, (*at, k), outside, needed, problems) for k, v in node.items()}
     if isinstance(node, list):
-        return [_fill(document, v, (*at, i), values, needed, problems) for i, v in enumerate(node)]
+        return [_fill(document, v, (*at, i), outside, needed, problems) for i, v in enumerate(node)]
     if not isinstance(node, str) or "${" not in node:
+        return node
+    if "${" in PLACEHOLDER.sub("", node):
+        message = "a '${' holds no plain name, or is not closed"
+        problems.append(_problem(document, at, message, "write ${NAME}"))
         return node
 
     def replaced(match: re.Match[str]) -> str:
         name, default = match[1], match[2]
-        value = _lookup(name, values)
-        if value is None and default is None and needed:
-            message = f"the environment variable {name} is not set"
-            hint = f"set it, write it into .env, or name a file with {name}_FILE"
-            problems.append(_problem(document, at, message, hint))
-        return value if value is not None else (default or "unset")
+        value = outside.find(name)
+        if value is None and default is None and (needed is None or at[0] in needed):
+            problems.append(_problem(document, at, outside.why_missing(name), _SET_IT))
+        return value if value is not None else (default or _UNSET)
 
-    return _PLACEHOLDER.sub(replaced, node)
+    return PLACEHOLDER.sub(replaced, node)
 
 
-def _lookup(name: str, values: Mapping[str, str]) -> str | None:
-    if values.get(name):
-        return values[name]
-    file = values.get(f"{name}_FILE")
-    if not file:
-        return None
-    try:
-        return Path(file).read_text("utf-8").strip() or None
-    except OSError:
-        return None
+def _store(document: Document, url: str) -> Iterator[Problem]:
+    raw = str(document.data.get("store", ""))
+    if not raw.startswith("sqlite:") and _TYPED_PASSWORD.search(PLACEHOLDER.sub("", raw)):
+        message = "the password of the database is a secret and must not stand in this file"
+        hint = "write store: ${DATABASE_URL}, and put the whole address into DATABASE_URL"
+        yield _problem(document, ("store",), message, hint)
+    elif _UNSET not in (url, *re.split(r"[/:@]", url)) and not url.startswith(_STORES):
+        message = "this is no address of a database that can be used"
+        hint = "write sqlite:///connector.db, or postgresql://user@host/name"
+        yield _problem(document, ("store",), message, hint)
+
+
+def _addresses(document: Document, file: _File) -> Iterator[Problem]:
+    told: dict[tuple[str, ...], str] = {
+        ("receiver", "public_url"): file.receiver.public_url,
+        ("heartbeat_url",): file.heartbeat_url,
+    }
+    for at, url in told.items():
+        if url and url != _UNSET and not _WEB_ADDRESS.fullmatch(url):
+            message = f"{at[-1]} is no web address"
+            yield _problem(document, at, message, "write all of it, with https://")
 
 
 def _surveys(document: Document, data: Any, problems: list[Problem]) -> dict[str, Survey]:
@@ -201,6 +244,10 @@ def _surveys(document: Document, data: Any, problems: list[Problem]) -> dict[str
         problems += wrong
         if survey is not None:
             found[id] = survey
+            if not is_zone(survey.zone):
+                message = f"time zone '{survey.zone}' does not exist"
+                at = ("surveys", id, "zone")
+                problems.append(_problem(document, at, message, "write Europe/Madrid or UTC, say"))
     return found
 
 

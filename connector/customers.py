@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connector.domain import Respondent, Scalar
 from connector.errors import Refused
+from connector.sources.csv_table import read_table
 from connector.store import people
-from connector.text import clean_email, did_you_mean
+from connector.text import clean_email, did_you_mean, one_line, storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +31,7 @@ BUILT_IN: dict[str, AttributeType] = {
     "company": "text",
 }
 _BATCH = 500
+_MOST_TOLD = 20
 
 
 @dataclass
@@ -47,53 +47,54 @@ def import_customers(
 ) -> CustomersImported:
     """Set attributes by e-mail, phone or external id; a column that is absent changes nothing.
 
-    The first row names the columns: email, phone, external_id, name, language, plan, value, owner,
-    company, and whatever `customer_attributes` in connector.yaml declares.
+    Comma, semicolon or tab; UTF-8, UTF-16 with its mark, or Windows-1252. The first row names the
+    columns: email, phone, external_id, name, language, plan, value, owner, company, and whatever
+    `customer_attributes` in connector.yaml declares.
 
     Raises:
-        Refused: no key column, or a column that nothing is known about.
+        Refused: the file cannot be read, has no key column, or columns that nothing is known about;
+            nothing was changed.
     """
-    reader = csv.DictReader(io.StringIO(_text(data)), strict=True)
+    table = read_table(data)
     types = {**BUILT_IN, **declared}
-    _check_header(reader.fieldnames or [], types)
+    _check_header(table.headers, types)
     done = CustomersImported()
     batch: list[tuple[Respondent, dict[str, Scalar], str | None]] = []
-    try:
-        for row in reader:
-            try:
-                batch.append(_customer(row, types))
-            except ValueError as error:
-                done.refused.append((reader.line_num, str(error)))
-            if len(batch) >= _BATCH:
-                done.customers += _store(store, batch, now)
-                batch = []
-    except csv.Error as error:
-        raise Refused(f"line {reader.line_num}: the CSV is broken here ({error})") from error
+    for row in table.rows:
+        try:
+            if row.cells is None:
+                raise ValueError(row.problem)
+            batch.append(_customer(row.cells, types))
+        except ValueError as error:
+            done.refused.append((row.line, str(error)))
+        if len(batch) >= _BATCH:
+            done.customers += _store(store, batch, now)
+            batch = []
     done.customers += _store(store, batch, now)
     return done
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
 
 
 def _check_header(header: Sequence[str], types: Mapping[str, AttributeType]) -> None:
     if not any(key in header for key in KEYS):
         raise Refused("the first row must name one of the columns email, phone, external_id")
     allowed = (*KEYS, *types)
-    for column in header:
-        if column not in allowed:
-            hint = did_you_mean(column, allowed) or "declare it under customer_attributes"
-            raise Refused(f"column '{column}' is unknown; there are: {', '.join(allowed)} ({hint})")
+    unknown = [column for column in header if column not in allowed]
+    if not unknown:
+        return
+    told = [f"'{one_line(c, 40)}' {did_you_mean(c, allowed)}".strip() for c in unknown[:_MOST_TOLD]]
+    hidden = len(unknown) - len(told)
+    more = f" and {hidden} more" if hidden else ""
+    raise Refused(
+        f"unknown columns: {', '.join(told)}{more}; there are: {', '.join(allowed)}. Rename or "
+        "remove them, or declare them under customer_attributes in connector.yaml"
+    )
 
 
 def _customer(
-    row: Mapping[str, str | None], types: Mapping[str, AttributeType]
+    row: Mapping[str, str], types: Mapping[str, AttributeType]
 ) -> tuple[Respondent, dict[str, Scalar], str | None]:
-    cells = {name: (value or "").strip() for name, value in row.items() if name is not None}
+    _check_width(row)
+    cells = {name: storable(value or "").strip() for name, value in row.items() if name is not None}
     if cells.get("email") and clean_email(cells["email"]) is None:
         raise ValueError("email: this is no e-mail address")
     person = Respondent(
@@ -110,6 +111,15 @@ def _customer(
         if name not in (*KEYS, "company", "name")
     }
     return person, values, cells.get("company") or None
+
+
+def _check_width(row: Mapping[Any, Any]) -> None:
+    """A row that lacks a cell would remove what it does not name."""
+    extra = [cell for cell in row.get(None) or () if cell.strip()]
+    named = [cell for name, cell in row.items() if name is not None]
+    found = sum(cell is not None for cell in named) + len(extra)
+    if found != len(named):
+        raise ValueError(f"the row has {found} cells instead of {len(named)}")
 
 
 def _typed(name: str, text: str, kind: AttributeType) -> Scalar:

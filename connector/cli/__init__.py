@@ -18,6 +18,7 @@ Exit codes
   2  the command line is wrong
   3  a configuration, rules or data file has mistakes (each named with its line)
   4  done in part: some rows or actions were refused
+  130  stopped with Ctrl-C, or not confirmed
 """
 
 # Command -> "module:object" and the line that `--help` shows; nothing is imported for it.
@@ -25,6 +26,12 @@ _COMMANDS = {
     "init": ("connector.cli.init:init", "Write a first configuration to start from."),
     "check": ("connector.cli.check:check", "Check configuration, rules and templates."),
     "run": ("connector.cli.run:run", "Receive, poll, decide and deliver."),
+    "web": ("connector.cli.web:web", "Only receive; workers do the rest."),
+    "worker": (
+        "connector.cli.worker:worker",
+        "Only poll, decide and deliver; as many as you like.",
+    ),
+    "beat": ("connector.cli.beat:beat", "Wake the workers on schedule."),
     "demo": ("connector.cli.demo:demo", "Watch it work against stand-ins of every vendor."),
     "sandbox": ("connector.cli.sandbox:sandbox", "Reopen the stand-ins that a demo kept."),
     "import": ("connector.cli.importing:import_", "Import a file of answers into a source."),
@@ -65,10 +72,17 @@ class _LazyGroup(click.Group):
     help="connector.yaml; by default ./connector.yaml or ./config/connector.yaml",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log more of what happens.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    envvar="CONNECTOR_LOG_FORMAT",
+    help="auto: text on a terminal, one JSON object a line elsewhere.",
+)
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None, verbose: bool) -> None:
+def cli(ctx: click.Context, config: Path | None, verbose: bool, log_format: str) -> None:
     """Closes the NPS loop: answers come in, your rules decide, people get the right task."""
-    ctx.obj = {"config": config, "verbose": verbose}
+    ctx.obj = {"config": config, "verbose": verbose, "log_format": log_format}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -93,9 +107,15 @@ def _explain(error: Exception) -> int:
     from connector.errors import ConnectorError, Invalid
 
     if isinstance(error, Invalid):
-        click.echo(str(error), err=True)
+        from connector.cli.common import print_problems
+
+        print_problems(error.problems, err=True)
         return 3
     if isinstance(error, ConnectorError):
         click.echo(f"Error: {error}", err=True)
+        return 1
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {place}{error.strerror}", err=True)
         return 1
     raise error

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import email
+import email.policy
+import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from connector.cli.common import (
+    SHORT_ID,
     as_json,
+    check_known,
+    counted,
+    find_response,
+    looking,
     print_fields,
     print_json,
-    print_table,
     row_dict,
     utc_now,
-    workspace,
 )
+from connector.cli.tables import cell, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
 STATES = (
@@ -30,10 +39,7 @@ STATES = (
     "withheld",
 )
 
-_SHOWN = (
-    *("id", "key", "kind", "sink", "rule_id", "response_id", "state", "due_at", "respond_by"),
-    *("attempts", "remote_id", "url", "error", "remark", "request"),
-)
+_TO_COME = ("waiting", "sending")
 
 
 @click.group()
@@ -43,9 +49,9 @@ def actions() -> None:
 
 @actions.command("list")
 @click.option("--state", type=click.Choice(STATES))
-@click.option("--sink")
-@click.option("--response")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--sink", help="Only actions of this sink.")
+@click.option("--response", help="Only actions of this response (or the beginning of its id).")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
 @as_json
 @click.pass_context
 def list_(
@@ -59,20 +65,29 @@ def list_(
     """The oldest first."""
     from connector.store import browsing
 
-    with workspace(ctx, secrets=False) as opened, opened.store.read() as connection:
-        rows = browsing.list_actions(connection, state, sink, response, limit)
+    with looking(ctx) as here, here.store.read() as connection:
+        if sink not in (None, *here.outline.sinks):
+            check_known("sink", sink, [*here.outline.sinks, *browsing.sinks_seen(connection)])
+        whole = find_response(connection, response) if response else None
+        rows = browsing.list_actions(connection, state, sink, whole, limit)
     if as_json:
         print_json([row_dict(row) for row in rows])
-        return 0
-    columns = ("action", "response", "kind", "sink", "rule", "state", "remote id", "note")
-    print_table(
-        columns,
-        [
-            (r.id, r.response_id, r.kind, r.sink, r.rule_id, r.state, r.remote_id, r.error)
-            for r in rows
-        ],
-    )
+    elif not rows:
+        click.echo("There are no such actions.")
+    else:
+        several = len({row.sink for row in rows}) > len({row.kind for row in rows})
+        columns = ("action", "response", "kind", *(["sink"] if several else []))
+        columns += ("rule", "state", "note")
+        print_table(columns, [_line(row, several) for row in rows], fold=False)
     return 0
+
+
+def _line(row: Any, sink: bool) -> tuple[object, ...]:
+    """The kind names the vendor; the sink is told where there are several of a kind."""
+    response = row.response_id[:SHORT_ID] if row.response_id else "an alarm"
+    note = row.error or row.remark or (row.remote_id if row.opens_case else "")
+    where = [row.sink] if sink else []
+    return (row.id, response, row.kind, *where, row.rule_id, row.state, note or "")
 
 
 @actions.command()
@@ -83,7 +98,7 @@ def show(ctx: click.Context, action: int, as_json: bool) -> int:
     """One action: its order, the frozen request, every attempt, and the receipt."""
     from connector.store import browsing
 
-    with workspace(ctx, secrets=False) as opened, opened.store.read() as connection:
+    with looking(ctx) as here, here.store.read() as connection:
         row = browsing.show_action(connection, action)
         tries = browsing.attempts_of(connection, action)
     if row is None:
@@ -94,10 +109,57 @@ def show(ctx: click.Context, action: int, as_json: bool) -> int:
     if as_json:
         print_json(story)
         return 0
-    print_fields({name: story[name] for name in _SHOWN})
-    columns = ("attempt", "step", "started (UTC)", "outcome", "error")
-    print_table(columns, [(t.number, t.step, t.started_at, t.outcome, t.error) for t in tries])
+    due = "next try" if row.attempts else "due"
+    print_fields(
+        {
+            "action": row.id,
+            "kind": row.kind,
+            "sink": row.sink,
+            "rule": row.rule_id,
+            "response": row.response_id,
+            "amends": row.amends and f"action {row.amends}",
+            "state": row.state,
+            "note": row.error,
+            "remark": row.remark,
+            due: _moment(row.due_at) if row.state in _TO_COME else "",
+            "respond by": row.respond_by and _moment(row.respond_by),
+            "remote id": row.remote_id,
+            "link": row.url,
+            "key": row.key,
+        }
+    )
+    if tries:
+        click.echo()
+        columns = ("attempt", "step", "started (UTC)", "outcome", "error")
+        told = [(t.number, t.step, t.started_at, t.outcome, t.error or "") for t in tries]
+        print_table(columns, told)
+    if row.request:
+        click.echo("\nrequest, frozen at its first send:")
+        click.echo(_readable(row.request))
     return 0
+
+
+def _moment(at: object) -> str:
+    return f"{cell(at)} UTC"
+
+
+def _readable(request: bytes) -> str:
+    """JSON indented; of a mail the headers and its text. Control characters are not printed."""
+    text = request.decode("utf-8", "replace")
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        pass
+    message = email.message_from_bytes(request, policy=email.policy.default)
+    body = message.get_body(("plain", "html"))
+    if not message.keys() or body is None:
+        return _printable(text)
+    headers = "".join(f"{name}: {value}\n" for name, value in message.items())
+    return _printable(f"{headers}\n{body.get_content()}".strip())
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("\r\n", "\n"))
 
 
 @actions.command()
@@ -113,15 +175,28 @@ def retry(ctx: click.Context, ids: tuple[int, ...], parked: bool, sink: str | No
         raise click.UsageError("name actions, or give --parked")
 
     def work(connection: Connection) -> dict[str, int]:
+        _check_parked(ids, browsing.states_of(connection, ids))
         chosen = list(ids)
         if parked:
             rows = browsing.list_actions(connection, "parked", sink, limit=None)
             chosen += [row.id for row in rows]
         return outbox.retry(connection, chosen, utc_now())
 
-    with workspace(ctx, secrets=False) as opened:
-        counts = opened.store.write(work)
-    return _say(counts, "will be tried again")
+    with looking(ctx) as here:
+        check_known("sink", sink, here.outline.sinks)
+        counts = here.store.write(work)
+    return _say(counts, "will be tried again", "No action is parked.")
+
+
+def _check_parked(ids: Sequence[int], states: dict[int, str]) -> None:
+    wrong = [
+        f"action {id} is {states[id]}" if id in states else f"there is no action {id}"
+        for id in ids
+        if states.get(id) != "parked"
+    ]
+    if wrong:
+        parked = "only parked actions can be tried again: connector actions list --state parked"
+        raise click.ClickException(f"{'; '.join(wrong)}; {parked}")
 
 
 @actions.command()
@@ -130,26 +205,28 @@ def retry(ctx: click.Context, ids: tuple[int, ...], parked: bool, sink: str | No
 @click.pass_context
 def release(ctx: click.Context, source: str | None, everything: bool) -> int:
     """Let the actions go that a flood from SOURCE held back."""
-    from connector.store import alarms, outbox
+    from connector.store import alarms, browsing, outbox
 
     if source is None and not everything:
         raise click.UsageError("name a source, or give --all")
 
     def work(connection: Connection) -> dict[str, int]:
         now = utc_now()
-        for id in opened.settings.sources:
+        known = dict.fromkeys([*here.outline.sources, *browsing.sources_seen(connection)])
+        check_known("source", source, known)
+        for id in known:
             if source in (None, id):
                 alarms.clear_alarm(connection, "surge", id, now)
         return outbox.release(connection, source, now)
 
-    with workspace(ctx, secrets=False) as opened:
-        counts = opened.store.write(work)
-    return _say(counts, "released")
+    with looking(ctx) as here:
+        counts = here.store.write(work)
+    return _say(counts, "released", "Nothing is held.")
 
 
-def _say(counts: dict[str, int], what: str) -> int:
+def _say(counts: dict[str, int], what: str, nothing: str) -> int:
     for sink, count in sorted(counts.items()):
-        click.echo(f"{count} actions of {sink} {what}; a running `connector run` sends them.")
+        click.echo(f"{counted(count, 'action')} of {sink} {what}; `connector run` sends them.")
     if not counts:
-        click.echo("There was nothing to do.")
+        click.echo(nothing)
     return 0

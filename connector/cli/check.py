@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from connector.cli.common import as_json, load_settings, print_json
+from connector.cli.common import as_json, counted, load_settings, print_json, print_problems
+
+if TYPE_CHECKING:
+    from connector.domain import Problem
 
 
 @click.command()
@@ -16,21 +21,30 @@ def check(ctx: click.Context, as_json: bool, no_secrets: bool) -> int:
 
     Nothing is reached and nothing is changed. Every problem is printed at once; exit code 3.
     """
-    from connector.cli.rules import rule_problems
-    from connector.errors import Invalid
-
-    try:
-        settings = load_settings(ctx, secrets=not no_secrets)
-    except Invalid as error:
-        problems = error.problems
-    else:
-        problems = rule_problems(settings)
+    problems = _problems(ctx, no_secrets)
     if as_json:
         print_json([problem.model_dump() for problem in problems])
     else:
-        for problem in problems:
-            click.echo(str(problem), err=problem.severity == "error")
+        print_problems(problems)
     errors = sum(problem.severity == "error" for problem in problems)
     if not as_json:
-        click.echo(f"{errors} mistakes." if errors else "Everything is in order.")
+        click.echo(f"{counted(errors, 'mistake')}." if errors else "Everything is in order.")
     return 3 if errors else 0
+
+
+def _problems(ctx: click.Context, no_secrets: bool) -> list[Problem]:
+    """Those of connector.yaml; those of the rules as well where it can be understood without its
+    secrets."""
+    from connector.cli.rules import rule_problems
+    from connector.errors import Invalid
+
+    problems: list[Problem] = []
+    try:
+        settings = load_settings(ctx, secrets=not no_secrets, store=not no_secrets)
+    except Invalid as error:
+        problems += error.problems
+        try:
+            settings = load_settings(ctx, secrets=False, store=False)
+        except Invalid:
+            return problems
+    return [*problems, *rule_problems(settings)]

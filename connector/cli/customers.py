@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from connector.cli.common import as_json, print_json, utc_now, workspace
+from connector.cli.common import as_json, counted, print_json, refused_file, utc_now, workspace
+from connector.cli.importing import print_refused
 
 
 @click.group()
@@ -22,17 +23,20 @@ def import_(ctx: click.Context, file: Path, as_json: bool) -> int:
     """Set plan, value, owner, company, language … by e-mail, phone or external_id.
 
     The first row names the columns. Columns that are absent change nothing; an empty cell removes
-    the value. Rows that cannot be read are listed; the others go through (exit code 4).
+    the value. Rows that cannot be read are listed; the others go through (exit code 4). A file that
+    cannot be read at all changes nothing (exit code 3).
     """
     from connector.customers import import_customers
 
+    data = file.read_bytes()
     with workspace(ctx, secrets=False) as opened:
         declared = opened.settings.customer_attributes
-        done = import_customers(opened.store, file.read_bytes(), declared, utc_now())
+        with refused_file(file):
+            done = import_customers(opened.store, data, declared, utc_now())
     if as_json:
         print_json({"customers": done.customers, "refused": done.refused})
     else:
-        click.echo(f"{done.customers} customers set, {len(done.refused)} rows refused.")
-        for line, reason in done.refused:
-            click.echo(f"line {line}: {reason}", err=True)
+        refused = counted(len(done.refused), "row")
+        click.echo(f"{counted(done.customers, 'customer')} set, {refused} refused.")
+        print_refused(done.refused)
     return 4 if done.refused else 0

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import os
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import as_json, print_json, utc_now, workspace
+from connector.cli.common import (
+    as_json,
+    config_path,
+    counted,
+    existing_store,
+    load_settings,
+    print_json,
+    sqlite_path,
+    utc_now,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from connector.config import Settings
     from connector.domain import Finding
-    from connector.workspace import Workspace
+    from connector.ports import Sink
+    from connector.rules.model import Ruleset
+
+# What to do about an alarm; {id} is its subject without the word "action".
+CURES = {
+    "alarm-channel": "see alarms: in connector.yaml; the app has to be a member of the channel",
+    "engine": "the log says more; if it comes back, report it",
+    "erased": "delete it there by hand",
+    "in_doubt": "look whether it arrived (connector actions show {id}); it is not sent again",
+    "parked": "see connector actions show {id}; once mended: connector actions retry {id}",
+    "remark": "see connector actions show {id}, and complete the case by hand",
+    "silent": "look whether the survey still runs, and its webhook still comes here",
+    "sink-failing": "what is found above about this sink says why; it is tried again by itself",
+    "sink-missing": "add the sink to connector.yaml again, and start `connector run` again",
+    "sink-paused": "mend what is found above about this sink; then it goes on by itself",
+    "source-missing": "add it to connector.yaml again; then: connector responses replay",
+    "source-paused": "mend what is found above about this source; then it goes on by itself",
+    "surge": "connector actions list --state held; then: connector actions release {id}",
+    "undecided": "connector responses unread; once mended: connector responses replay",
+    "unknown-survey": "add it under surveys: of this source; then: connector responses replay",
+    "unrendered": "correct the text in rules.yaml or templates/, then start `connector run` again",
+}
 
 
 @click.command()
@@ -18,52 +54,118 @@ if TYPE_CHECKING:
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> int:
     """Check database, rules, every source and every sink. Nothing is written anywhere."""
-    with workspace(ctx) as opened:
-        findings = examine(opened)
-    if as_json:
-        print_json([finding.model_dump() for finding in findings])
-    else:
-        for finding in findings:
+    findings: list[Finding] = []
+    for finding in examine(load_settings(ctx), str(config_path(ctx))):
+        findings.append(finding)
+        if not as_json:
             click.echo(f"{'ok  ' if finding.ok else 'BAD '} {finding.subject}: {finding.message}")
             if finding.cure:
                 click.echo(f"     -> {finding.cure}")
+    if as_json:
+        print_json([finding.model_dump() for finding in findings])
     return 0 if all(finding.ok for finding in findings) else 1
 
 
-def examine(opened: Workspace) -> list[Finding]:
-    """All findings: the store first, then sources, sinks and open alarms."""
+def examine(settings: Settings, file: str) -> Iterator[Finding]:
+    """Store, rules, sources, sinks, open alarms; one that is broken does not hide the others."""
+    from connector import catalog
+    from connector.cli.reaching import Reaching, judged
     from connector.domain import Finding
-    from connector.errors import ConnectorError
     from connector.ports import Pollable
+
+    store, raised = _store(settings)
+    yield store
+    ruleset, finding = _rules(settings, file)
+    yield finding
+    now = utc_now()
+    for id, chosen in settings.sources.items():
+        session = Reaching(chosen.base_url)
+        source = catalog.source_type(chosen.type)(chosen, session)
+        if isinstance(source, Pollable):
+            yield from judged(id, session, functools.partial(source.check, now))
+        else:
+            yield Finding(ok=True, subject=id, message="takes webhooks or files only")
+    for id, chosen in settings.sinks.items():
+        session = Reaching(chosen.base_url)
+        sink = catalog.sink_type(chosen.type)(chosen, session)
+        found = judged(id, session, functools.partial(sink.check, now))
+        yield from found
+        if ruleset is not None and all(one.ok for one in found):
+            yield from judged(id, session, functools.partial(_unknown_names, ruleset, id, sink))
+    yield from raised
+
+
+def _store(settings: Settings) -> tuple[Finding, list[Finding]]:
+    """What is to say about the database, and the alarms that are open in it."""
+    from connector.domain import Finding
     from connector.store import alarms
 
-    backend = "SQLite" if opened.store.is_sqlite else "PostgreSQL"
-    findings = [Finding(ok=True, subject="store", message=f"{backend}, schema up to date")]
-    now = utc_now()
-    for id in opened.settings.sources:
-        source = opened.new_source(id)
-        if not isinstance(source, Pollable):
-            findings.append(Finding(ok=True, subject=id, message="takes webhooks or files only"))
-            continue
-        try:
-            findings += _named(id, source.check(now))
-        except ConnectorError as error:
-            findings.append(Finding(ok=False, subject=id, message=str(error)))
-    for id in opened.settings.sinks:
-        try:
-            findings += _named(id, opened.new_sink(id).check(now))
-        except ConnectorError as error:
-            findings.append(Finding(ok=False, subject=id, message=str(error)))
-    with opened.store.read() as connection:
-        for alarm in alarms.open_alarms(connection):
-            findings.append(Finding(ok=False, subject=f"alarm {alarm.kind}", message=alarm.message))
-    return findings
+    path = sqlite_path(settings.store)
+    if path is not None and not path.exists():
+        return _no_database(path), []
+    try:
+        with existing_store(settings.store) as store, store.read() as connection:
+            rows = alarms.open_alarms(connection)
+    except (click.ClickException, OSError) as error:
+        said, _, cure = str(error).partition("; ")
+        return Finding(ok=False, subject="store", message=said, cure=cure), []
+    backend = "PostgreSQL" if path is None else f"SQLite, {path}"
+    return Finding(ok=True, subject="store", message=f"{backend}, tables up to date"), [
+        Finding(ok=False, subject=f"alarm {row.kind}", message=row.message, cure=_cure(row))
+        for row in rows
+    ]
 
 
-def _named(id: str, findings: object) -> list[Finding]:
+def _no_database(path: Path) -> Finding:
     from connector.domain import Finding
 
-    found = findings if isinstance(findings, list | tuple) else []
+    place = next(parent for parent in path.parents if parent.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        message = f"no database yet at {path}, and {place} cannot be written"
+        cure = "give the user of the connector the right to write there, or change store:"
+        return Finding(ok=False, subject="store", message=message, cure=cure)
+    message = f"no database yet at {path}; `connector run` makes it"
+    return Finding(ok=True, subject="store", message=message)
+
+
+def _cure(alarm: Any) -> str:
+    return CURES.get(alarm.kind, "").format(id=alarm.subject.removeprefix("action "))
+
+
+def _rules(settings: Settings, file: str) -> tuple[Ruleset | None, Finding]:
+    from connector.domain import Finding
+    from connector.rules.load import load, read_directory
+
+    loaded = load(read_directory(settings.rules, settings.templates), settings.vocabulary())
+    if loaded.ruleset is None:
+        wrong = counted(sum(p.severity == "error" for p in loaded.problems), "mistake")
+        message, cure = f"{wrong} in {settings.rules}", f"connector --config {file} check"
+        return None, Finding(ok=False, subject="rules", message=message, cure=cure)
+    told = counted(len(loaded.ruleset.rules), "rule")
+    return loaded.ruleset, Finding(ok=True, subject="rules", message=f"{told}, without a mistake")
+
+
+def _unknown_names(ruleset: Ruleset, id: str, sink: Sink) -> Sequence[Finding]:
+    """Groups and the like that rules name and the far side does not have."""
+    from connector.domain import Finding
+    from connector.ports import Naming
+
+    if not isinstance(sink, Naming):
+        return []
+    named: dict[tuple[str, str], list[str]] = {}
+    for rule in ruleset.rules:
+        for action in rule.then:
+            for field, value in action.params if action.sink == id else ():
+                if isinstance(value, str) and field in sink.named and field not in action.templates:
+                    named.setdefault((field, value), []).append(rule.id)
+    known = {field: sink.known(field) for field in sorted({field for field, _ in named})}
     return [
-        Finding(ok=f.ok, subject=f"{id} {f.subject}", message=f.message, cure=f.cure) for f in found
+        Finding(
+            ok=False,
+            subject=f"{field} {value}",
+            message=f"does not exist there; named by {', '.join(dict.fromkeys(rules))}",
+            cure=f"create it, or write one of these into rules.yaml: {', '.join(known[field])}",
+        )
+        for (field, value), rules in named.items()
+        if value.strip().casefold() not in {name.casefold() for name in known[field]}
     ]

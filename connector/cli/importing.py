@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.common import as_json, print_json, utc_now, workspace
+from connector.cli.common import (
+    as_json,
+    check_known,
+    confirm,
+    counted,
+    print_json,
+    refused_file,
+    utc_now,
+    workspace,
+)
 
 if TYPE_CHECKING:
     from connector.importing import Imported
@@ -32,15 +41,20 @@ def import_(
 
     Answers of a file are history: they are stored and decided, and make no action. Importing the
     same file twice changes nothing. Rows that cannot be read are listed with their line; the others
-    go through (exit code 4).
+    go through (exit code 4). A file that cannot be read at all changes nothing (exit code 3).
     """
     from connector import importing
+    from connector.ports import Importable
 
+    data = file.read_bytes()
     with workspace(ctx, secrets=False) as opened:
-        if source not in opened.settings.sources:
-            known = ", ".join(opened.settings.sources)
-            raise click.ClickException(f"there is no source '{source}'; there are: {known}")
-        rows = importing.read_rows(opened, source, file.read_bytes())
+        check_known("source", source, opened.settings.sources)
+        if not isinstance(opened.sources[source], Importable):
+            raise click.ClickException(
+                f"source '{source}' takes no files; import into a source of type csv"
+            )
+        with refused_file(file):
+            rows = importing.read_rows(opened, source, data)
         if dry_run:
             done = importing.Imported(rows=len(rows))
             done.refused = [
@@ -65,7 +79,7 @@ def _ask(counts: dict[tuple[str, str], int], yes: bool) -> None:
     for (sink, kind), count in sorted(counts.items()):
         click.echo(f"  {count:>6}  {kind} in {sink}", err=True)
     if counts and not yes:
-        click.confirm("Make these actions?", abort=True, err=True)
+        confirm("Make these actions?", "Nothing was imported.")
 
 
 @contextlib.contextmanager
@@ -83,16 +97,23 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
 
 def _print(done: Imported, act: bool, dry_run: bool) -> None:
     if dry_run:
-        click.echo(f"{done.rows - len(done.refused)} of {done.rows} rows can be imported.")
+        good = done.rows - len(done.refused)
+        click.echo(f"{good} of {counted(done.rows, 'row')} can be imported.")
     else:
         kept = "as news" if act else "as history, no action"
         changes = ", ".join(f"{n} {change}" for change, n in sorted(done.changes.items()))
         click.echo(
-            f"{done.rows} rows: {done.new} new records ({changes or 'none'}), {kept}; "
-            f"{done.repeated} we held already."
+            f"{counted(done.rows, 'row')}: {counted(done.new, 'new record')} "
+            f"({changes or 'none'}), {kept}; {done.repeated} we held already."
         )
-    for row in done.refused[:_MOST_SHOWN]:
-        click.echo(f"line {row.line}: {row.reason}", err=True)
-    hidden = len(done.refused) - _MOST_SHOWN
+    print_refused([(row.line, row.reason) for row in done.refused])
+
+
+def print_refused(refused: Sequence[tuple[int, str]]) -> None:
+    """The first rows that did not go through, and how many more there are."""
+    for line, reason in refused[:_MOST_SHOWN]:
+        click.echo(f"line {line}: {reason}", err=True)
+    hidden = len(refused) - _MOST_SHOWN
     if hidden > 0:
-        click.echo(f"and {hidden} more refused rows; see them all with --json", err=True)
+        rows = counted(hidden, "more refused row")
+        click.echo(f"and {rows}; see them all with --json", err=True)

@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import as_json, load_settings, print_json, workspace
+from connector.cli.common import (
+    as_json,
+    counted,
+    existing_store,
+    find_response,
+    load_settings,
+    print_json,
+    print_problems,
+    row_dict,
+)
+from connector.cli.tables import cell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from connector.config import Settings
-    from connector.domain import Facts, Problem
-    from connector.rules.explain import RuleReport
+    from connector.domain import Problem
+    from connector.rules.explain import GroupReport, RuleReport
 
 
 @click.group()
@@ -37,15 +49,14 @@ def rule_problems(settings: Settings) -> tuple[Problem, ...]:
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> int:
     """Check the rules and templates, and run every rule's own examples."""
-    problems = rule_problems(load_settings(ctx, secrets=False))
+    problems = rule_problems(load_settings(ctx, secrets=False, store=False))
     if as_json:
         print_json([problem.model_dump() for problem in problems])
     else:
-        for problem in problems:
-            click.echo(str(problem))
+        print_problems(problems)
     errors = sum(problem.severity == "error" for problem in problems)
     if not as_json:
-        click.echo(f"{errors} mistakes." if errors else "The rules are in order.")
+        click.echo(f"{counted(errors, 'mistake')}." if errors else "The rules are in order.")
     return 3 if errors else 0
 
 
@@ -56,26 +67,28 @@ def check(ctx: click.Context, as_json: bool) -> int:
 def explain(ctx: click.Context, response: str, as_json: bool) -> int:
     """Say for every rule whether it fired for RESPONSE, and which condition decided.
 
-    Recomputed from the facts that were kept with the decision and from the ruleset of that day.
+    RESPONSE is an id, or the beginning of one. Recomputed from the facts that were kept with the
+    decision and from the ruleset of that day.
     """
     from connector.domain import Facts
     from connector.rules.explain import explain as explain_rules
     from connector.rules.load import load
     from connector.rules.model import RulesetText
-    from connector.store import answers
+    from connector.store import answers, browsing
 
-    with workspace(ctx, secrets=False) as opened, opened.store.read() as connection:
+    settings = load_settings(ctx, secrets=False)
+    with existing_store(settings.store) as store, store.read() as connection:
+        response = find_response(connection, response)
         kept = answers.decisions_of(connection, response)
         if not kept:
-            raise click.ClickException(
-                f"no decision about '{response}'; find ids with: connector responses list"
-            )
+            raise click.ClickException(f"nothing was decided about '{response}' yet")
         decision = kept[-1]
         if not decision.facts:
             raise click.ClickException("the facts of this response were erased")
         facts = Facts.model_validate(decision.facts)
         files = answers.ruleset_files(connection, decision.ruleset) or {}
-        loaded = load(RulesetText(files=files), opened.vocabulary)
+        loaded = load(RulesetText(files=files), settings.vocabulary())
+        made = browsing.list_actions(connection, response=response, limit=None)
     if loaded.ruleset is None:
         raise click.ClickException(
             "the ruleset of that day names sinks, surveys or fields that no longer exist"
@@ -90,24 +103,48 @@ def explain(ctx: click.Context, response: str, as_json: bool) -> int:
                 "ruleset": decision.ruleset,
                 "history": decision.history,
                 "rules": [report.model_dump(mode="json") for report in reports],
+                "actions": [row_dict(row) for row in made],
             }
         )
-    else:
-        _print_reports(decision, facts, reports)
-    return 0
-
-
-def _print_reports(decision: Any, facts: Facts, reports: list[RuleReport]) -> None:
+        return 0
     click.echo(
         f"Decision {decision.number} of {decision.decided_at:%Y-%m-%d %H:%M:%S} UTC, "
         f"revision {facts.revision}, ruleset {decision.ruleset[:12]}"
     )
+    _print_rules(reports)
+    _print_actions(made)
     if decision.history:
         click.echo("Decided as history: no action was made, whatever the rules say.")
+    return 0
+
+
+def _print_rules(reports: list[RuleReport]) -> None:
     for report in reports:
-        mark = "fired    " if report.fired else "no       "
-        click.echo(f"{mark} {report.rule_id} ({report.status}) {report.note}".rstrip())
-        for condition in report.conditions:
-            sign = "+" if condition.held else "-"
-            wanted = f"{condition.field} {condition.operator} {condition.wanted}"
-            click.echo(f"          {sign} {wanted}; saw {condition.seen!r}")
+        status = "" if report.status == "live" else f" ({report.status})"
+        note = f": {report.note}" if report.note else ""
+        click.echo(f"{'fired ' if report.fired else 'no    '} {report.rule_id}{status}{note}")
+        _print_members(report.when, " " * 7)
+    if not any(report.fired and report.status == "live" for report in reports):
+        click.echo("No live rule fired, so the default did.")
+
+
+def _print_members(group: GroupReport, margin: str) -> None:
+    from connector.rules.explain import GroupReport
+
+    for member in group.members:
+        sign = "+" if member.held else "-"
+        if isinstance(member, GroupReport):
+            click.echo(f"{margin}{sign} {member.word} of these:")
+            _print_members(member, margin + "    ")
+        else:
+            click.echo(f"{margin}{sign} {member}")
+
+
+def _print_actions(made: Sequence[Any]) -> None:
+    if made:
+        click.echo("What became of it:")
+    for row in made:
+        number = f" {row.remote_id}" if row.remote_id and row.opens_case else ""
+        why = f": {cell(row.error)}" if row.error else ""
+        what = f"{row.kind}{number} in {row.sink}{', amended' if row.amends else ''}"
+        click.echo(f"  {what}, by {row.rule_id}: {row.state}{why}")

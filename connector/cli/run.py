@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 
@@ -25,19 +26,20 @@ def run(ctx: click.Context, once: bool) -> int:
         if once:
             return 4 if run_once(opened) else 0
         from connector.engine.serving import WebServer
+        from connector.errors import Invalid
         from connector.web.receiver import application
 
         engine = Embedded(opened)
         receiver = opened.settings.receiver
-        engine.start()
-        try:
+        try:  # first, so that nothing is polled or sent by a process that cannot receive
             server = WebServer(application(opened, engine.arrived), receiver.host, receiver.port)
         except OSError as error:
-            engine.stop()
-            place = f"{receiver.host}:{receiver.port}"
-            raise click.ClickException(
-                f"cannot listen on {place} ({error.strerror}); change receiver: in connector.yaml"
-            ) from error
+            raise click.ClickException(_no_port(receiver.host, receiver.port, error)) from error
+        try:
+            engine.start()
+        except Invalid as error:
+            said = "; ".join(problem.message for problem in error.problems)
+            raise click.ClickException(said) from error
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
@@ -48,3 +50,11 @@ def run(ctx: click.Context, once: bool) -> int:
         server.stop()
         engine.stop()
     return 0
+
+
+def _no_port(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken by another program; stop it, or change receiver: port"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"port {port} needs more rights; take one from 1024 on as receiver: port"
+    return f"cannot listen on {host}:{port} ({error.strerror}); change receiver: in connector.yaml"

@@ -30,4 +30,14 @@ def write(directory: Path, content: dict[str, bytes]) -> None:
     for name, data in content.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        if name == ENVIRONMENT:
+            write_private(path, data)
+        else:
+            path.write_bytes(data)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """For the owner's eyes alone; a copy that `cp` makes is so as well."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_bytes(data)

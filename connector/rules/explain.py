@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from connector.domain import Facts, Value
 from connector.rules.decide import Step, read_rules
 from connector.rules.match import View, holds
-from connector.rules.model import Condition, Group, Ruleset, Status
+from connector.rules.model import Condition, Group, GroupWord, Ruleset, Status
+from connector.rules.patterns import mention
 from connector.text import one_line
 
 _LONGEST_VALUE = 300
+_FEW = 3  # of a long list
+_WORDS = {
+    "is": "is",
+    "in": "is one of",
+    "not": "is not",
+    "at_most": "is at most",
+    "at_least": "is at least",
+    "mentions": "mentions",
+    "matches": "matches",
+}
 
 
 class ConditionReport(Value):
     """One condition. `group` is the way to it (`""`, `any`, `none`, `any/all`); `seen` is None
-    where the value was missing, and cut where it is long."""
+    where the value was missing, and cut where it is long. `found` are the words of a `mentions`
+    that stand in the text."""
 
     field: str
     operator: str
@@ -24,10 +36,26 @@ class ConditionReport(Value):
     seen: Any
     held: bool
     group: str = ""
+    found: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        seen = "missing" if self.seen is None else f"was {self.seen!r}"
-        return f"{self.field} {self.operator} {self.wanted!r}: {seen}"
+        """`score is at most 3: saw 4`; without Python's own signs."""
+        if self.operator == "exists":
+            wanted = "exists" if self.wanted else "is missing"
+        elif self.operator == "between":
+            low, high = self.wanted
+            wanted = f"is between {_said(low)} and {_said(high)}"
+        else:
+            wanted = f"{_WORDS[self.operator]} {_said(self.wanted, self.found)}"
+        return f"{self.field} {wanted}: saw {_said(self.seen)}"
+
+
+class GroupReport(Value):
+    """`all`, `any` or `none` of its members, and whether that held."""
+
+    word: GroupWord
+    held: bool
+    members: tuple[ConditionReport | GroupReport, ...]
 
 
 class RuleReport(Value):
@@ -37,8 +65,13 @@ class RuleReport(Value):
     name: str
     status: Status
     fired: bool
-    conditions: tuple[ConditionReport, ...]
+    when: GroupReport
     note: str = ""
+
+    @property
+    def conditions(self) -> tuple[ConditionReport, ...]:
+        """Every condition of `when`, in the order of the file."""
+        return tuple(_flat(self.when))
 
 
 def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
@@ -55,25 +88,45 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
             name=step.rule.name,
             status=step.rule.status,
             fired=step.fired,
-            conditions=tuple(condition_reports(step.rule.when, view)),
+            when=_group_report(step.rule.when, view),
             note="; ".join(filter(None, (_note(step), *kept_out.get(step.rule.id, ())))),
         )
         for step in reading.steps
     ]
 
 
-def condition_reports(when: Group, view: View, way: str = "") -> Iterator[ConditionReport]:
+def condition_reports(when: Group, view: View) -> Iterator[ConditionReport]:
     """Every condition below a group, in the order of the file."""
-    for member in when.members:
+    return _flat(_group_report(when, view))
+
+
+def _flat(group: GroupReport) -> Iterator[ConditionReport]:
+    for member in group.members:
+        if isinstance(member, GroupReport):
+            yield from _flat(member)
+        else:
+            yield member
+
+
+def _group_report(group: Group, view: View, way: str = "") -> GroupReport:
+    members: list[ConditionReport | GroupReport] = []
+    for member in group.members:
         if isinstance(member, Group):
             inner = f"{way}/{member.word}" if way else member.word
-            yield from condition_reports(member, view, inner)
+            members.append(_group_report(member, view, inner))
         else:
-            yield _report(member, view, way)
+            members.append(_report(member, view, way))
+    return GroupReport(word=group.word, held=holds(group, view), members=tuple(members))
 
 
 def _report(condition: Condition, view: View, way: str) -> ConditionReport:
     seen = view.value(condition.field)
+    held = holds(condition, view)
+    found: tuple[str, ...] = ()
+    if held and condition.operator == "mentions":
+        words = _listed(condition.wanted)
+        text = view.folded(condition.field)
+        found = tuple(word for word in words if mention([word]).search(text))
     if isinstance(seen, str):
         seen = one_line(seen, _LONGEST_VALUE)
     return ConditionReport(
@@ -81,9 +134,30 @@ def _report(condition: Condition, view: View, way: str) -> ConditionReport:
         operator=condition.operator,
         wanted=condition.wanted,
         seen=seen,
-        held=holds(condition, view),
+        held=held,
         group=way,
+        found=found,
     )
+
+
+def _said(value: Any, first: Sequence[str] = ()) -> str:
+    """A value as a person writes it; of a long list some, `first` before the others."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if not isinstance(value, list | tuple):
+        return str(value)
+    few = list(first) or (list(value) if len(value) <= _FEW + 1 else list(value[:_FEW]))
+    hidden = len(value) - len(few)
+    listed = ", ".join(_said(one) for one in few) or "nothing"
+    return f"{listed} +{hidden} more" if hidden else listed
+
+
+def _listed(wanted: Any) -> list[str]:
+    return [str(one) for one in wanted] if isinstance(wanted, list | tuple) else [str(wanted)]
 
 
 def _note(step: Step) -> str:

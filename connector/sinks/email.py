@@ -12,13 +12,14 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from connector import ports
 from connector.domain import Finding, Order, Prepared, Receipt
-from connector.errors import ConnectorError, LookFirst, Refused
+from connector.errors import ConnectorError, LookFirst, Refused, TryLater
 from connector.ports import Capabilities, Secret, TemplateName
 from connector.sinks import unsubscribe
 from connector.sinks.crm import address_of, vendor_words
 from connector.sinks.mail_message import Envelope, Rendered, deliverable, message_bytes
 from connector.sinks.smtp import Reply, Security, Server, connected, hand_over, refusal
 
+UNREACHED = "is it reachable from here? check network, host and port"
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 Address = Annotated[str, AfterValidator(deliverable)]
@@ -149,7 +150,8 @@ class ThankYouEmail:
             with connected(self._server) as smtp:
                 smtp.noop()
         except ConnectorError as error:
-            return Finding(ok=False, subject=place, message=str(error))
+            cure = UNREACHED if isinstance(error, TryLater) else ""
+            return Finding(ok=False, subject=place, message=str(error), cure=cure)
         except OSError:
             return Finding(ok=False, subject=place, message="the connection broke; try again")
         return Finding(ok=True, subject=place, message="lets us in")

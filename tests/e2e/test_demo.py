@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import socket
+import stat
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from connector import cli
 from connector.cli import shipped
 from connector.cli.demo import counting, scenario
 from connector.cli.demo.staging import pointed_at_stand_ins, without_settling
-from connector.config import dotenv
+from connector.environment import dotenv
 from tests.e2e.processes import Process, started
 
 CASES = ("zendesk.ticket", "salesforce.task", "hubspot.task")
@@ -91,6 +92,10 @@ def command(demo: Demo, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
 def test_it_ends_well_and_leaves_nothing_running(demo: Demo) -> None:
     assert demo.code == 0, demo.said
     assert not demo.left_something
+
+
+def test_the_keys_that_it_keeps_are_for_their_owner_alone(demo: Demo) -> None:
+    assert stat.S_IMODE((demo.directory / ".env").stat().st_mode) == 0o600
 
 
 def test_it_prints_nothing_on_stderr_but_the_invitation(demo: Demo) -> None:
@@ -280,6 +285,10 @@ def test_a_kept_demo_is_opened_again_on_ports_that_are_free(
         findings = command(demo, capsys, "doctor")
         assert [f["subject"] for f in findings if not f["ok"]] == ["alarm parked"]
         assert counting.counted_by_stand_ins(_urls(now))["zendesk.ticket"] == 10
+        code, _, again = run(capsys, "--config", config, "sandbox")
+        assert code == 1
+        assert "open already" in again
+        assert dotenv(demo.directory / ".env") == now
         assert open_.end(signal.SIGINT) == 0
         assert not open_.has_left_something_running()
 

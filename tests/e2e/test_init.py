@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 import zipfile
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from connector import cli
+from connector import catalog, cli
 from connector.cli import shipped
-from connector.config import dotenv, placeholders
+from connector.config import load
 from connector.documents import read
+from connector.environment import dotenv, placeholders
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,6 +59,61 @@ def test_what_it_wrote_is_in_order_as_it_stands(
     config = str(tmp_path / "connector.yaml")
     assert run("--config", config, "check", "--no-secrets") == 0
     assert capsys.readouterr() == ("Everything is in order.\n", "")
+
+
+@pytest.mark.parametrize("source", [*catalog.source_types(), "app", "archive"])
+@pytest.mark.parametrize("sink", catalog.sink_types())
+def test_one_source_and_one_sink_are_in_order_as_they_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, sink: str
+) -> None:
+    assert run("init", str(tmp_path), "--only", f"{source}, {sink}") == 0
+    capsys.readouterr()
+    config = str(tmp_path / "connector.yaml")
+    assert run("--config", config, "check", "--no-secrets") == 0
+    assert capsys.readouterr() == ("Everything is in order.\n", "")
+
+    settings = load(tmp_path / "connector.yaml", {}, secrets=False)
+    assert {one.type for one in settings.sinks.values()} == {sink}
+    assert all(source in (id, one.type) for id, one in settings.sources.items())
+    assert (settings.alarms is not None) == (sink == "slack")
+    rules = read((tmp_path / "rules.yaml").read_text(), "rules.yaml").data["rules"]
+    assert rules
+    asked = {kind for rule in rules for action in rule["then"] for kind in action}
+    assert {kind.partition(".")[0] for kind in asked} == {sink}
+    if sink != "zendesk":
+        assert "ticket" not in "".join(map(str, (rule["then"] for rule in rules)))
+    document = read((tmp_path / "connector.yaml").read_text(), "connector.yaml")
+    wanted = [name for text in texts(document.data) for name in placeholders(text)]
+    assert list(dotenv(tmp_path / ".env.example")) == wanted
+    assert (tmp_path / "templates").exists() == (sink == "email")
+
+
+def test_all_sources_and_sinks_by_type_are_the_whole(tmp_path: Path) -> None:
+    everything = ",".join((*catalog.source_types(), *catalog.sink_types()))
+    assert run("init", str(tmp_path), "--only", everything) == 0
+    assert written(tmp_path) == shipped.files()
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [
+        ("app,zendsk", "did you mean 'zendesk'?"),
+        ("app", "name one of the sinks as well: zendesk-main"),
+        ("slack", "name one of the sources as well: delighted-main"),
+        ("", "name one of the sources"),
+    ],
+)
+def test_what_cannot_be_chosen_is_said_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], only: str, said: str
+) -> None:
+    assert run("init", str(tmp_path), "--only", only) == 1
+    assert said in capsys.readouterr().err
+    assert written(tmp_path) == {}
+
+
+def test_the_file_for_the_keys_is_for_its_owner_alone(tmp_path: Path) -> None:
+    run("init", str(tmp_path))
+    assert stat.S_IMODE((tmp_path / ".env.example").stat().st_mode) == 0o600
 
 
 def test_it_goes_where_you_are_when_no_place_is_named(

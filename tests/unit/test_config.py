@@ -117,3 +117,81 @@ def test_without_secrets_a_file_can_still_be_checked(tmp_path):
 def test_a_value_may_have_a_default(tmp_path):
     text = GOOD.replace("subdomain: acme", "subdomain: ${SUBDOMAIN:-acme}")
     assert load(tmp_path, text).sinks["desk"].subdomain == "acme"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("${KEY}", "${KEY", "connector.yaml:7:14: a '${' holds no plain name, or is not closed"),
+        ("sqlite:///data/x.db", "mysql://host/name", "connector.yaml:1:8: this is no address"),
+        ("sqlite:///data/x.db", "${KEY}", "connector.yaml:1:8: this is no address"),
+        (
+            "sqlite:///data/x.db",
+            "postgresql://user:s3cret@host/name",
+            "connector.yaml:1:8: the password of the database is a secret",
+        ),
+        ("language: es", "zone: Europe/Madird", "3:15: time zone 'Europe/Madird' does not exist"),
+        (
+            "surveys:\n",
+            "heartbeat_url: example.com\nsurveys:\n",
+            "connector.yaml:2:16: heartbeat_url is no web address",
+        ),
+        (
+            "surveys:\n",
+            "receiver: {public_url: nps.example.com}\nsurveys:\n",
+            "connector.yaml:2:24: public_url is no web address",
+        ),
+    ],
+)
+def test_what_would_only_fail_when_it_runs_is_found_before(tmp_path, old, new, said):
+    found = problems(tmp_path, GOOD.replace(old, new))
+
+    assert len(found) == 1, found
+    assert said in found[0]
+    assert "s3cret" not in found[0]
+
+
+def test_the_password_of_the_database_may_come_from_outside(tmp_path):
+    for address in ("${URL}", "postgresql://user:${KEY}@host/name"):
+        text = GOOD.replace("sqlite:///data/x.db", address)
+        settings = load(tmp_path, text, {**ENVIRONMENT, "URL": "postgresql://user:p@host/name"})
+        assert settings.store.startswith("postgresql://user:")
+
+
+def test_an_unset_store_is_a_mistake_for_whoever_opens_it(tmp_path):
+    text = GOOD.replace("sqlite:///data/x.db", "${URL}")
+    with pytest.raises(Invalid, match="URL is not set"):
+        load(tmp_path, text, {}, secrets=False)
+    assert load(tmp_path, text, {}, secrets=False, store=False)
+
+
+def test_an_empty_value_is_named_with_its_place(tmp_path):
+    (tmp_path / ".env").write_text("KEY=k\n# the token\nTOKEN=\n")
+    found = problems(tmp_path, GOOD, {})
+    assert [line.partition(" (")[0] for line in found] == [
+        "connector.yaml:15:16: TOKEN is empty in " + f"{tmp_path}/.env:3"
+    ]
+    (tmp_path / "token").touch()
+    told = [{"TOKEN": ""}, {"TOKEN_FILE": str(tmp_path / "token")}, {"TOKEN_FILE": "/nowhere"}]
+    for outside, said in zip(
+        told, ["is empty in", "names is empty", "names cannot be"], strict=True
+    ):
+        assert said in problems(tmp_path, GOOD, outside)[0]
+
+
+def test_a_broken_line_of_dotenv_is_named_once_and_not_shown(tmp_path):
+    (tmp_path / ".env").write_text('KEY=k\nTOKEN=t\nCERT="first\nsecond part==\nthird"\n')
+    (line,) = problems(tmp_path, GOOD, {})
+    assert line.startswith(".env:4:1: this line is not NAME=value")
+    assert "second" not in line
+
+
+def test_a_command_that_only_looks_needs_the_store_and_no_adapter(tmp_path):
+    file = tmp_path / "connector.yaml"
+    file.write_text(GOOD.replace("type: delighted", "type: delihgted"))
+    found = config.outline(file, {})
+    assert found.store == f"sqlite:///{tmp_path}/data/x.db"
+    assert (found.sources, found.sinks) == (("app",), ("desk",))
+    file.write_text(GOOD.replace("sqlite:", "mysql:"))
+    with pytest.raises(Invalid, match="no address of a database"):
+        config.outline(file, {})

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import cell, print_wide
+from connector.cli.common import SHORT_ID, counted
+from connector.cli.tables import cell, width
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from connector.cli.demo.counting import Result
     from connector.cli.demo.watching import Say
 
@@ -22,6 +25,7 @@ _COLOURS = {
     "withheld": "yellow",
     "refused": "magenta",
 }
+_NUMBERED = (".ticket", ".task", ".note")  # what people look up by its number
 
 
 def speaker() -> Say:
@@ -50,38 +54,40 @@ def show(found: Result, differences: list[str]) -> None:
     click.echo(
         f"{found['rejected']} refused by the far side, {found['amended']} amended, "
         f"{found['duplicates']} came again, {found['quarantined']} unreadable and kept, "
-        f"{found['refused_webhooks']} webhooks turned away."
+        f"{counted(found['refused_webhooks'], 'webhook')} turned away."
     )
 
 
 def _table(items: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(show_lines=True, header_style="bold")
-    for name in ("response, source", "score", "rules that fired", "what was made"):
-        table.add_column(name, overflow="fold", no_wrap=name != "what was made")
+    """A line for each answer; below it what was made, each link on a line of its own."""
+    room = max((width(item["source"]) for item in items), default=0)
     for item in items:
-        made = "\n".join(_effect(effect) for effect in item["effects"]) or "nothing"
-        rules = "\n".join(item["rules"]) or "default"
-        score = f"{cell(item['score'])}\n{item['segment'] or 'no segment'}"
-        answer = f"{item['id']}\n{item['source']}"
-        table.add_row(*(Text(one) for one in (answer, score, rules, made)))
-    print_wide(table)
+        score, segment = cell(item["score"]), item["segment"] or "no segment"
+        head = f"{item['id'][:SHORT_ID]}  {item['source']:<{room}}  {score:>2}  {segment:<10}"
+        click.echo(f"{head}  {', '.join(item['rules']) or 'no rule: default'}")
+        for line in _effects(item["effects"]):
+            click.echo(f"    {line}")
 
 
-def _effect(effect: dict[str, Any]) -> str:
-    if effect["state"] == "done":
-        number = f" {effect['remote_id']}" if effect["remote_id"] else ""
-        link = f"\n{effect['url']}" if effect["url"] else ""
-        return f"{effect['kind']}{number} in {effect['sink']}{link}"
-    return f"{effect['kind']} {effect['state']}: {cell(effect['note'])}"
+def _effects(effects: list[dict[str, Any]]) -> Iterator[str]:
+    if not effects:
+        yield "nothing was made"
+    for effect in effects:
+        what = f"{effect['kind']} in {effect['sink']}"
+        if effect["state"] != "done":
+            yield f"{what} {effect['state']}: {cell(effect['note'])}"
+            continue
+        number = effect["remote_id"] if effect["kind"].endswith(_NUMBERED) else ""
+        yield f"{effect['kind']} {number} in {effect['sink']}" if number else what
+        if effect["url"]:
+            yield f"  {effect['url']}"
 
 
 def _old(items: list[dict[str, Any]]) -> None:
     for source in sorted({item["source"] for item in items}):
         count = sum(item["source"] == source for item in items)
-        click.echo(f"{count} old answers of {source}: history, they make nothing happen.")
+        answers = counted(count, "old answer")
+        click.echo(f"{answers} of {source}: history, nothing is made of it.")
 
 
 def _counts(found: Result, differences: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ import click
 from ruamel.yaml import YAML
 
 from connector.cli import shipped
-from connector.config import dotenv
+from connector.environment import DOTENV, dotenv
 from connector.sandbox import Sandbox
 from connector.sandbox.hotjar import SITE
 
@@ -56,6 +57,9 @@ def staged(keep: Path | None) -> Iterator[Stage]:
             directory = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix=prefix)))
         else:
             directory = keep
+        if keep is not None:
+            (directory / STATE).mkdir(parents=True)
+            cleanup.enter_context(_alone(directory))
         sandbox = cleanup.enter_context(Sandbox(directory / STATE if keep else None))
         content = shipped.files()
         del content[shipped.ENVIRONMENT]
@@ -70,15 +74,28 @@ def staged(keep: Path | None) -> Iterator[Stage]:
 def reopened(directory: Path) -> Iterator[Stage]:
     """The stand-ins that a demo kept, on the ports of last time where those are free.
 
-    Raises ClickException when there are none.
+    Raises ClickException when there are none, or when they are open already.
     """
     if not (directory / STATE).is_dir():
         raise click.ClickException(
             f"{directory} holds no stand-ins; make some with: connector demo --keep DIRECTORY"
         )
-    with Sandbox(directory / STATE) as sandbox:
+    with _alone(directory), Sandbox(directory / STATE) as sandbox:
         write_environment(directory, sandbox)
         yield Stage(directory, sandbox)
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Two processes would overwrite what the stand-ins of the other remember."""
+    with (directory / STATE / "open.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise click.ClickException(
+                f"the stand-ins are open already, at the addresses in {directory / DOTENV}"
+            ) from error
+        yield
 
 
 def pointed_at_stand_ins(config: bytes) -> bytes:
@@ -106,10 +123,11 @@ def without_settling(rules: bytes) -> bytes:
 
 def write_environment(directory: Path, sandbox: Sandbox) -> None:
     """The stand-ins' addresses and keys in `.env`; other names that stand there stay."""
-    path = directory / ".env"
+    path = directory / DOTENV
     values = {**dotenv(path), **environment(sandbox)}
     lines = [f"{name}='{value}'\n" for name, value in values.items()]
-    path.write_text("# The stand-ins. These open nothing else.\n" + "".join(lines), "utf-8")
+    text = "# The stand-ins. These open nothing else.\n" + "".join(lines)
+    shipped.write_private(path, text.encode())
 
 
 def environment(sandbox: Sandbox) -> Mapping[str, str]:

@@ -134,10 +134,17 @@ class Watcher:
         whom = "an alarm" if row.response_id is None else self._people.get(row.response_id, "-")
         what = f"{effect_name(row.kind, row.amends is not None)} for {whom}"
         if row.state in _TOLD:
-            detail = row.url or row.remote_id if row.state == "done" else row.error
-            self._say(_TOLD[row.state], f"{what}: {one_line(str(detail or ''), 120)}")
+            detail = _receipt(row) if row.state == "done" else row.error
+            told = f": {one_line(str(detail), 120)}" if detail else ""
+            self._say(_TOLD[row.state], what + told)
         elif row.error:
             self._say("again", f"{what}: {one_line(row.error, 120)}")
+
+
+def _receipt(row: Any) -> str:
+    """What a person can look up: a link, or the number of a task. No Message-ID."""
+    number = row.remote_id if row.kind.endswith(".task") else ""
+    return str(row.url or number or "")
 
 
 def effect_name(kind: str, amended: bool) -> str:

@@ -28,6 +28,7 @@ class ZendeskTicket:
 
     type: ClassVar[str] = "zendesk"
     kind: ClassVar[str] = "zendesk.ticket"
+    named: ClassVar[tuple[str, ...]] = ("group",)
     Settings = ZendeskSettings
     Params = TicketParams
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -58,7 +59,7 @@ class ZendeskTicket:
         return _each(batch, self._find)
 
     def check(self, now: datetime) -> Sequence[Finding]:
-        subject = f"sink {self.account}"
+        subject = "log-in"
         try:
             me = self._desk.me()
             self._desk.with_external_id("nps-check")
@@ -66,17 +67,21 @@ class ZendeskTicket:
             known = not group or self._names.group(group, now) is not None
         except ConnectorError as error:
             return [Finding(ok=False, subject=subject, message=str(error), cure=CURE)]
-        found = [Finding(ok=True, subject=subject, message=f"signed in as agent {me.id}")]
+        found = [Finding(ok=True, subject=subject, message=f"Zendesk lets us in, as agent {me.id}")]
         if not known:
             found.append(
                 Finding(
                     ok=False,
-                    subject=subject,
-                    message=f'the default group "{group}" does not exist in Zendesk',
+                    subject="default group",
+                    message=f'"{group}" does not exist in Zendesk',
                     cure="write its name as in Admin Center > People > Groups",
                 )
             )
         return found
+
+    def known(self, field: str) -> Sequence[str]:
+        groups = self._desk.groups() if field in self.named else {}
+        return sorted(groups.values())
 
     # -- one order -----------------------------------------------------------------------------
 

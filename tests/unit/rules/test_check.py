@@ -39,25 +39,26 @@ def test_a_failing_example_names_the_condition_that_decided(
     ruleset: Callable[..., Ruleset],
 ) -> None:
     assert told(ruleset, one("{given: {score: 7}, fires: true}")) == [
-        "rules.yaml:9:9: example of 'x' should fire and does not: segment is 'detractor': "
-        "was 'passive'"
+        "rules.yaml:9:9: example of 'x' should fire and does not: "
+        'segment is "detractor": saw "passive"'
     ]
     assert told(ruleset, one("{given: {comment: hi}, fires: true}")) == [
-        "rules.yaml:9:9: example of 'x' should fire and does not: segment is 'detractor': missing"
+        "rules.yaml:9:9: example of 'x' should fire and does not: "
+        'segment is "detractor": saw nothing'
     ]
     assert told(ruleset, one("{given: {score: 0}, fires: false}")) == [
-        "rules.yaml:9:9: example of 'x' should not fire and does: segment is 'detractor': "
-        "was 'detractor'"
+        "rules.yaml:9:9: example of 'x' should not fire and does: "
+        'segment is "detractor": saw "detractor"'
     ]
 
 
 @pytest.mark.parametrize(
     ("when", "reason"),
     [
-        ("any: [{score: 1}, {score: 2}]", "any: score is 1: was 3; any: score is 2: was 3"),
-        ("none: [{score: 3}, {score: 2}]", "none: score is 3: was 3"),
+        ("any: [{score: 1}, {score: 2}]", "any: score is 1: saw 3; any: score is 2: saw 3"),
+        ("none: [{score: 3}, {score: 2}]", "none: score is 3: saw 3"),
         ("score: 3, any: [{all: [{score: 3}, {language: es}]}]",
-         "any/all: language is 'es': was 'en'"),
+         'any/all: language is "es": saw "en"'),
     ],
 )  # fmt: skip
 def test_the_condition_within_a_group_is_named(

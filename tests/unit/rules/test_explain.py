@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connector.domain import Facts
-from connector.rules.explain import RuleReport, explain
+from connector.rules.explain import GroupReport, RuleReport, explain
 from connector.rules.model import Ruleset
 
 RULES = """\
@@ -62,8 +62,8 @@ def test_each_condition_is_told_with_the_value_that_was_seen(
         ("any/all", "language", "is", "es", "en", False),
     ]
     assert found.fired is False
-    assert str(found.conditions[1]) == "customer.plan is 'enterprise': missing"
-    assert str(found.conditions[2]) == "score is 0: was 3"
+    assert str(found.conditions[1]) == 'customer.plan is "enterprise": saw nothing'
+    assert str(found.conditions[2]) == "score is 0: saw 3"
 
 
 def test_long_values_are_cut(ruleset: Callable[..., Ruleset], facts: Callable[..., Facts]) -> None:
@@ -76,3 +76,31 @@ def test_a_report_can_be_written_as_json(
 ) -> None:
     (report, *_) = explain(ruleset(RULES), facts(score=0))
     assert RuleReport.model_validate_json(report.model_dump_json()) == report
+
+
+def test_a_group_says_whether_it_held_and_a_mention_which_word_was_found(
+    ruleset: Callable[..., Ruleset], facts: Callable[..., Facts]
+) -> None:
+    rules = """\
+rules:
+  - id: words
+    when:
+      comment: {mentions: [refund, money back, cancel*, scam, lawyer]}
+      none: [{language: es}, {score: {between: [7, 8]}}]
+    then: [{log: {}}]
+"""
+    held, missed = (
+        explain(ruleset(rules), facts(score=3, comment=comment))[0]
+        for comment in ("I will cancel, the scam is over", "Slow")
+    )
+    assert str(held.conditions[0]) == (
+        'comment mentions "cancel*", "scam" +3 more: saw "I will cancel, the scam is over"'
+    )
+    assert str(missed.conditions[0]) == (
+        'comment mentions "refund", "money back", "cancel*" +2 more: saw "Slow"'
+    )
+    assert str(held.conditions[2]) == "score is between 7 and 8: saw 3"
+    (group,) = held.when.members[1:]
+    assert isinstance(group, GroupReport)
+    assert (group.word, group.held) == ("none", True)
+    assert [member.held for member in group.members] == [False, False]
