@@ -48,7 +48,7 @@ class Survey(Value):
     language: str | None = None
     zone: str = "UTC"
     brand: str = ""
-    retention_days: int | None = None
+    retention_days: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> Survey:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import requests
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr
 
 from connector.domain import (
     Finding,
@@ -73,10 +73,12 @@ class SourceSettings(Value):
     name: str = ""
     survey: str | None = None
     surveys: dict[str, str] = {}
-    act_since: datetime | None = Field(None, description="act on answers given after this time")
+    act_since: AwareDatetime | None = Field(
+        None, description="act on answers given after this time"
+    )
     act_within: Duration = timedelta(days=7)
     surge: int = Field(200, ge=1, description="cases in ten minutes above which they are held")
-    poll_every: Duration = timedelta(minutes=1)
+    poll_every: Duration = Field(timedelta(minutes=1), ge=timedelta(seconds=1))
     expect_every: Duration | None = None
     base_url: str | None = None
 
@@ -214,6 +216,20 @@ class Sink(Protocol):
 
     def check(self, now: datetime) -> Sequence[Finding]:
         """Reach the vendor read-only and say what is wrong and how to mend it."""
+        ...
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A sink that can list what some fields of a rule may name. Only `connector doctor` asks."""
+
+    named: ClassVar[tuple[str, ...]]  # these fields of `Params`
+
+    def known(self, field: str) -> Sequence[str]:
+        """The names that exist at the far side; a read. Case does not matter.
+
+        Raises `TryLater`, `Paused`, `Refused`.
+        """
         ...
 
 

@@ -54,7 +54,10 @@ def run(ctx: click.Context, once: bool) -> int:
 
 def _no_port(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is taken by another program; stop it, or change receiver: port"
+        return (
+            f"port {port} is taken, perhaps by another `connector run`; stop it, or change "
+            "receiver: port in connector.yaml"
+        )
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"port {port} needs more rights; take one from 1024 on as receiver: port"
+        return f"port {port} needs more rights; write receiver: port: 8080 into connector.yaml"
     return f"cannot listen on {host}:{port} ({error.strerror}); change receiver: in connector.yaml"

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connector.intake import receive
 from connector.sinks.unsubscribe import address_for
 from connector.store import outbox
-from connector.store.database import StoreDown, ping
+from connector.store.database import StoreDown
 from connector.text import hashed
+from connector.web import health
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -39,16 +40,20 @@ _SAFE = {
 }
 
 
-def application(workspace: Workspace, arrived: Callable[[], None]) -> Starlette:
-    """The ASGI application. `arrived` is called after a webhook became durable."""
+def application(
+    workspace: Workspace, arrived: Callable[[], None], broker: health.Probe | None = None
+) -> Starlette:
+    """The ASGI application. `arrived` is called after a webhook became durable.
+
+    `broker` says what is wrong with the broker, where one is needed.
+    """
     receiver = _Receiver(workspace, arrived)
     return Starlette(
         routes=[
             Route("/hooks/{source}", receiver.webhook, methods=["POST"]),
             Route("/u/{token}", receiver.unsubscribe_page, methods=["GET"]),
             Route("/u/{token}", receiver.unsubscribe, methods=["POST"]),
-            Route("/healthz", receiver.alive, methods=["GET"]),
-            Route("/readyz", receiver.ready, methods=["GET"]),
+            *health.routes(workspace, broker),
         ]
     )
 
@@ -121,16 +126,6 @@ class _Receiver:
             if address is not None:
                 return address
         return None
-
-    async def alive(self, _request: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    async def ready(self, _request: Request) -> Response:
-        try:
-            await run_in_threadpool(ping, self.workspace.store)
-        except StoreDown as error:
-            return JSONResponse({"ready": False, "database": str(error)}, 503)
-        return JSONResponse({"ready": True})
 
 
 def _page(title: str, text: str, form: str, status: int = 200) -> Response:

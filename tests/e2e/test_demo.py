@@ -284,6 +284,14 @@ def test_a_kept_demo_is_opened_again_on_ports_that_are_free(
         assert now["SANDBOX_HUBSPOT_URL"] == before["SANDBOX_HUBSPOT_URL"]
         findings = command(demo, capsys, "doctor")
         assert [f["subject"] for f in findings if not f["ok"]] == ["alarm parked"]
+        rules = demo.directory / "rules.yaml"
+        text = rules.read_text()
+        rules.write_text(text.replace("group: Retention", "group: Retentoin"))
+        (group,) = (f for f in command(demo, capsys, "doctor") if "Retentoin" in f["subject"])
+        rules.write_text(text)
+        assert not group["ok"]
+        assert "detractor-high-value, detractor-urgent-words" in group["message"]
+        assert "Retention" in group["cure"]
         assert counting.counted_by_stand_ins(_urls(now))["zendesk.ticket"] == 10
         code, _, again = run(capsys, "--config", config, "sandbox")
         assert code == 1

@@ -209,7 +209,12 @@ def test_sigterm_finishes_the_call_in_flight(install, store_url):
 def test_two_engines_never_work_on_one_sqlite_file(installation):
     installation.start()
     second = installation.command("run")
+    assert second.returncode == 1
+    assert f"port {installation.port} is taken" in second.stderr
 
-    assert second.returncode == 3
-    assert "another `connector run`" in second.stderr
+    config = installation.place / "connector.yaml"
+    config.write_text(config.read_text().replace(f"port: {installation.port}", "port: 0"))
+    third = installation.command("run")
+    assert third.returncode == 1
+    assert "Error: another `connector run` works on this database" in third.stderr
     assert installation.end(signal.SIGTERM) == 0
