@@ -62,6 +62,12 @@ def decide_batch(workspace: Workspace, now: datetime, limit: int = 50) -> Decide
     """
     decided = workspace.store.write(lambda c: decide_in(c, workspace, now, limit))
     faultpoints.reach("decided")
+    for response in decided.responses:
+        log.info("decided", extra={"response": response})
+    for change in ("quarantined", "held"):
+        if decided.changes.get(change):
+            count = decided.changes[change]
+            log.warning("%s records %s; see: connector responses unread", count, change)
     return decided
 
 

@@ -210,8 +210,10 @@ class _Round:
         def work(connection: Connection) -> list[str]:
             return [outcomes.record(connection, *each, self.can, looking, now) for each in results]
 
-        for outcome in filter(None, self._insist(work)):
-            self.done.count(outcome)
+        for (row, result), outcome in zip(results, self._insist(work), strict=True):
+            if outcome:
+                self.done.count(outcome)
+                _tell(row, result, outcome)
 
     def _insist(self, work: Callable[[Connection], list[str]]) -> list[str]:
         """What the far side has done is not forgotten because the database is down for a moment."""
@@ -221,6 +223,14 @@ class _Round:
             except StoreDown:
                 time.sleep(seconds)
         return self.store.write(work)
+
+
+def _tell(row: Any, result: Any, outcome: str) -> None:
+    """One line for each outcome; a vendor's own words stay in the database, they may quote."""
+    made = {"remote_id": result.remote_id} if isinstance(result, Receipt) else {}
+    level = logging.INFO if outcome == "done" else logging.WARNING
+    fields = {"action": row.id, "response": row.response_id, "sink": row.sink, **made}
+    log.log(level, "%s %s", row.kind, outcome, extra={**fields, "outcome": outcome})
 
 
 def _prepared(rows: Sequence[Any]) -> list[Prepared]:

@@ -159,7 +159,7 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_private(Path(parsed.database))
         connect_args = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
         engine = create_engine(parsed, connect_args=connect_args, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -174,6 +174,13 @@ def _engine(url: str) -> Engine:
         connect_args={"connect_timeout": 5},
         hide_parameters=True,  # an error's text is logged, and parameters are customers' words
     )
+
+
+def _make_private(path: Path) -> None:
+    """Answers and addresses are for the user who runs the connector."""
+    with contextlib.suppress(OSError):  # opening it will say what is wrong
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -231,7 +238,7 @@ def _translated() -> Iterator[None]:
         if not is_down(error):
             raise
         kind = type(getattr(error, "orig", None) or error).__name__
-        raise StoreDown(f"the database cannot be used ({kind}); see the database's log") from error
+        raise StoreDown(f"the database cannot be used ({kind})") from error
 
 
 def ping(store: Store) -> None:

@@ -1,8 +1,8 @@
 """For whoever watches: does it live, can it work, how is it going.
 
 `/healthz` says that the process answers. `/readyz` says whether everything is as it should be, with
-reasons; `?exclude=broker&exclude=schema` leaves these out, for a load balancer: answers are taken in
-without a broker, and while another version has migrated the database already. `/metrics` is for
+reasons; `?exclude=broker&exclude=schema` leaves these out, for a load balancer: answers are taken
+in without a broker, and while another version has migrated the database already. `/metrics` is for
 Prometheus.
 """
 

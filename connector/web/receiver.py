@@ -6,6 +6,7 @@ Starlette on uvicorn; the work runs in threads, whose commits the store groups.
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from connector.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Unsubscribe</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -70,12 +73,15 @@ class _Receiver:
             return PlainTextResponse("unknown source\n", 404)
         body = await self._body(request)
         if body is None:
+            log.warning("webhook larger than max_body_kb refused", extra={"source": source})
             return PlainTextResponse(f"larger than {self.most // 1024} kB\n", 413)
         headers = dict(request.headers)
         now = datetime.now(UTC)
         status = await run_in_threadpool(receive, self.workspace, source, headers, body, now)
         if status == 202:
             self.arrived()
+        else:
+            log.warning("webhook answered with %s", status, extra={"source": source})
         words = {202: "stored", 401: "the signature does not match", 503: "try again later"}
         return PlainTextResponse(words.get(status, "") + "\n", status)
 
