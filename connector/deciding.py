@@ -53,8 +53,9 @@ class Decided:
         return sum(self.changes.values())
 
 
-def decide_batch(workspace: Workspace, now: datetime, limit: int = 50) -> Decided:
-    """Decide the oldest undecided records. Everything about one record commits together.
+def decide_batch(workspace: Workspace, now: datetime, limit: int = 20) -> Decided:
+    """Decide the oldest undecided records. Everything about one record commits together; rounds
+    are short, because on SQLite deliveries wait for their commits meanwhile.
 
     Raises:
         StoreDown: when the database is down; nothing was lost.

@@ -247,8 +247,12 @@ def _tidy(placing: _Placing) -> None:
         if row.first_sent_at is None and row.state in ("waiting", "held", "parked"):
             values = {"state": "superseded", "error": "a newer revision of the answer wants other"}
             outbox.change_action(placing.connection, row.id, **values, finished_at=placing.now)
-        elif row.opens_case and row.amends is None and row.state in _TOLD:
+        elif row.opens_case and row.amends is None and _may_exist(row):
             _tell_changed(placing, row)
+
+
+def _may_exist(row: Any) -> bool:
+    return row.state in _TOLD or (row.state == "parked" and row.first_sent_at is not None)
 
 
 def _tell_changed(placing: _Placing, case: Any) -> None:
