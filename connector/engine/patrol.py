@@ -64,6 +64,11 @@ class Patrol:
             self._alone = False
             log.info("wake-ups arrive again")
 
+    def ring(self, wakeup: Wakeup) -> None:
+        """While nobody rings, what this process would wake in another it does itself."""
+        if self._alone and wakeup in self._every and not self._stopping.is_set():
+            self._walkers.submit(self._go, wakeup)
+
     def look(self) -> list[Wakeup]:
         """One round; returns what it has set going."""
         now = self._clock()

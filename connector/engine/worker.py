@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery.app.trace import setup_worker_optimizations
 from celery.worker import WorkController, state
@@ -50,13 +50,17 @@ def work(
         patrol.heard(wakeup)
         stages.go(wakeup)
 
+    def ring(wakeup: Wakeup) -> None:
+        doorbell.ring(wakeup)
+        patrol.ring(wakeup)
+
     def stop(*_: object) -> None:
         stages.stopping.set()
         state.should_stop = 0  # type: ignore[assignment] # the stubs only know its first value
 
     app = make_app(broker, workspace.settings.sinks, hear)
     doorbell = Doorbell(app)
-    stages = Stages(workspace, doorbell.ring, calls)
+    stages = Stages(workspace, ring, calls)
     patrol = Patrol(every, stages.go, alive)
     setup_worker_optimizations(app)
     threads = sum(calls if wakeup.task == "deliver" else 1 for wakeup in every) + _SPARE_THREADS
@@ -70,6 +74,10 @@ def work(
         without_mingle=True,
         without_heartbeat=True,
     )
+    # Celery's loop sleeps until something happens at the broker, and a signal does not count: on a
+    # quiet RabbitMQ it would be noticed after ten seconds.
+    timer: Any = worker.timer
+    timer.call_repeatedly(1.0, lambda: None)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, stop)
     log.info("working: %s", ", ".join(sorted({wakeup.queue for wakeup in every})))
