@@ -6,7 +6,7 @@ TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 CHECKS := check-types check-imports check-format check-lint check-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check $(CHECKS) fmt lock clean
+.PHONY: help setup demo test chaos bench check $(CHECKS) fmt lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,16 @@ demo: setup ## watch it work against stand-ins of every vendor, nothing to confi
 	@$(BIN)/connector demo $(ARGS)
 
 test: setup ## run the tests (ARGS="-k zendesk" to choose)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
+
+# SHORT=1, SEED=n, SEEDS=n, SETUP=embedded,redis,rabbitmq, BREAK=key|lookup|fence|sending, KEEP=1
+chaos: setup ## kill, stop, lose, flush, restart; count what was made (SHORT=1: a minute)
+	@$(BIN)/python -m tests.chaos.run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SETUP),--set-up $(SETUP)) \
+	  $(if $(BREAK),--break $(BREAK)) $(if $(KEEP),--keep)
+
+bench: setup ## measure it (ARGS="--quick", "--json", "--only receive")
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: setup ## format, lint, types, import direction, lock: what CI asks
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(TOGETHER) $(CHECKS)

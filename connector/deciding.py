@@ -17,7 +17,7 @@ from connector.intake import Understood, understand
 from connector.ordering import place_orders
 from connector.rules.decide import decide
 from connector.store import alarms, answers, arrivals, people
-from connector.store.database import is_down
+from connector.store.database import StoreDown, is_down
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -48,6 +48,12 @@ class Decided:
             self._added[source] = arrivals.source_row(connection, source).added_at
         return self._added[source]
 
+    def add(self, other: Decided) -> None:
+        for change, count in other.changes.items():
+            self.changes[change] = self.changes.get(change, 0) + count
+        self.responses += other.responses
+        self.sinks |= other.sinks
+
     @property
     def records(self) -> int:
         return sum(self.changes.values())
@@ -61,7 +67,7 @@ def decide_batch(workspace: Workspace, now: datetime, limit: int = 20) -> Decide
         StoreDown: when the database is down; nothing was lost.
         Invalid: when the active ruleset cannot be loaded.
     """
-    decided = workspace.store.write(lambda c: decide_in(c, workspace, now, limit))
+    decided = _decide_some(workspace, now, limit)
     faultpoints.reach("decided")
     for response in decided.responses:
         log.info("decided", extra={"response": response})
@@ -70,6 +76,24 @@ def decide_batch(workspace: Workspace, now: datetime, limit: int = 20) -> Decide
             count = decided.changes[change]
             log.warning("%s records %s; see: connector responses unread", count, change)
     return decided
+
+
+def _decide_some(workspace: Workspace, now: datetime, limit: int) -> Decided:
+    """SQLite lets one in at a time, and a commit for many is cheap. PostgreSQL has other deciders:
+    whoever locked the customers of many records would wait for them, and they for us."""
+    size = limit if workspace.store.is_sqlite else 1
+    done = Decided()
+    while done.records < limit:
+        try:
+            found = workspace.store.write(lambda c: decide_in(c, workspace, now, size))
+        except StoreDown:
+            if done.records == 0:
+                raise
+            return done  # these are decided; the next round says what is wrong
+        done.add(found)
+        if found.records < size:
+            break
+    return done
 
 
 def decide_in(

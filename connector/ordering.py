@@ -177,9 +177,10 @@ def _place_case(placing: _Placing, intent: Intent, kind: ActionKind, state: str)
 
 def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> None:
     """The case exists, or may exist: what is new goes onto it as a note."""
-    before = _last_told(placing, case)
-    said = (placing.facts.score, placing.facts.comment)
-    if before == (*said, intent.params.get("priority")):
+    last = _last_told(placing, case)
+    said = (placing.facts.score, placing.facts.comment, intent.params.get("priority"))
+    if _words(last) == said:
+        placing.kept.add(last.id)
         return
     if case.state == "in_doubt":
         message = "the answer was revised while its case is in doubt; tell it whoever has the case"
@@ -193,16 +194,21 @@ def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> No
     _put(placing, outbox.action_by_key(placing.connection, key), row, key)
 
 
-def _last_told(placing: _Placing, case: Any) -> tuple[object, object, object]:
-    """Score, comment and priority that the case and its amendments have told last."""
-    told = [
-        row
-        for row in placing.rows()
-        if row.id == case.id or (row.amends == case.id and row.state in _TOLD)
-    ]
-    order = told[-1].order
-    facts = order.get("facts", {})
-    return facts.get("score"), facts.get("comment"), order.get("params", {}).get("priority")
+def _last_told(placing: _Placing, case: Any) -> Any:
+    """The case, or the newest of its amendments that was told or may have been."""
+    mine = (row for row in placing.rows() if case.id in (row.id, row.amends))
+    return [row for row in mine if row.id == case.id or _may_exist(row)][-1]
+
+
+def _words(row: Any) -> tuple[object, object, object]:
+    facts = row.order.get("facts", {})
+    return facts.get("score"), facts.get("comment"), row.order.get("params", {}).get("priority")
+
+
+def _may_exist(row: Any) -> bool:
+    return row.state in _TOLD or (
+        row.state in ("parked", "superseded") and row.first_sent_at is not None
+    )
 
 
 def _place_effect(
@@ -244,15 +250,13 @@ def _tidy(placing: _Placing) -> None:
     for row in placing.rows():
         if row.id in placing.kept:
             continue
-        if row.first_sent_at is None and row.state in ("waiting", "held", "parked"):
+        unsent = row.first_sent_at is None and row.state in ("waiting", "held", "parked")
+        # A note that may have arrived is told again by the newer one, whether it did or not.
+        if unsent or (row.amends is not None and row.state == "parked"):
             values = {"state": "superseded", "error": "a newer revision of the answer wants other"}
             outbox.change_action(placing.connection, row.id, **values, finished_at=placing.now)
         elif row.opens_case and row.amends is None and _may_exist(row):
             _tell_changed(placing, row)
-
-
-def _may_exist(row: Any) -> bool:
-    return row.state in _TOLD or (row.state == "parked" and row.first_sent_at is not None)
 
 
 def _tell_changed(placing: _Placing, case: Any) -> None:

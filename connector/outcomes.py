@@ -74,10 +74,10 @@ def _succeed(connection: Connection, row: Any, receipt: Receipt, now: datetime) 
         if receipt.needs_attention:
             alarms.raise_alarm(connection, "remark", f"action {row.id}", receipt.remark, now)
     finish(connection, row, "done", now, **values)
-    if row.failing_since is not None:
-        alarms.clear_alarm(connection, "sink-failing", row.account, now)
     if outbox.resume_account(connection, row.account, now):
         alarms.clear_alarm(connection, "sink-paused", row.account, now)
+    if row.failing_since is not None:
+        alarms.clear_alarm(connection, "sink-failing", row.account, now)
 
 
 def _fail(

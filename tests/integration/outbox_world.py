@@ -26,7 +26,7 @@ FINDABLE = Capabilities(
 )
 BLIND = Capabilities()
 
-OUTCOMES = ("heard", "reply lost", "failed unheard", "refused", "not now")
+OUTCOMES = ("heard", "reply lost", "reply lost", "failed unheard", "refused", "not now")
 POINTS = ("claimed", "prepared", "sending", "sent", "recorded")
 
 

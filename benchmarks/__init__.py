@@ -1,0 +1,1 @@
+"""How fast it is, always beside something that does less: run `make bench`."""

@@ -1,0 +1,57 @@
+"""The real command line, with the sinks of the benchmarks: `python -m benchmarks.product run`.
+
+`receive` serves the receiver alone; `receive-bare` is the same server, which verifies and reads
+every webhook as well, but stores nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import sinks
+
+
+def receive(bare: bool) -> None:
+    from connector import config
+    from connector.engine.serving import WebServer
+    from connector.web.receiver import application
+    from connector.workspace import open_workspace
+
+    settings = config.load(Path("connector.yaml"))
+    workspace = open_workspace(settings, datetime.now(UTC))
+    if bare:
+        store: Any = workspace.store
+        store.write = _forget
+    server = WebServer(
+        application(workspace, _nobody_waits), settings.receiver.host, settings.receiver.port
+    )
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    server.start()
+    stop.wait()
+    server.stop()
+    workspace.store.close()
+
+
+def _forget(_work: object) -> None:
+    return None
+
+
+def _nobody_waits() -> None:
+    return None
+
+
+if __name__ == "__main__":
+    sinks.register()
+    if sys.argv[1] in ("receive", "receive-bare"):
+        receive(bare=sys.argv[1] == "receive-bare")
+    else:
+        from connector.cli import main
+
+        main()

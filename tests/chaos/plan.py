@@ -1,0 +1,55 @@
+"""The plan file of a run: which points fire, which guards are off, how much faster time runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from connector.faultpoints import VARIABLE
+
+GUARDS = ("key", "lookup", "fence", "sending")
+# A vendor keeps a key for KEY_KEPT_SECONDS here; the connector trusts it for less, as in life.
+KEY_TRUSTED_SECONDS = 4.5
+KEY_KEPT_SECONDS = 8.0
+LEASE_SECONDS = 4.0
+SECONDS = {
+    "lease": LEASE_SECONDS,
+    "key_lifetime": KEY_TRUSTED_SECONDS,
+    "look_again_after": 2.0,
+    "silence": 2.0,
+    "first_wait": 2.0,
+}
+
+
+class Plan:
+    """Written by the runner, read by every process at every point."""
+
+    def __init__(self, place: Path, broken: str = "") -> None:
+        self.path = place / "plan.json"
+        self._points: list[dict[str, Any]] = []
+        self._broken = [broken] if broken else []
+        self._write()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {VARIABLE: str(self.path)}
+
+    def arm(self, at: str, of: str = "", do: str = "kill", skip: int = 0) -> str:
+        """The id of a point that will fire once, in whichever process comes first."""
+        id = f"p{len(self._points)}"
+        self._points.append({"id": id, "at": at, "of": of, "do": do, "skip": skip})
+        self._write()
+        return id
+
+    def fired(self, id: str) -> int | None:
+        """The process that fired it; None before that."""
+        mark = Path(f"{self.path}.{id}")
+        said = mark.read_text() if mark.exists() else ""
+        return int(said) if said else None
+
+    def _write(self) -> None:
+        draft = self.path.with_suffix(".draft")
+        content = {"points": self._points, "broken": self._broken, "seconds": SECONDS}
+        draft.write_text(json.dumps(content))
+        draft.replace(self.path)

@@ -1,0 +1,119 @@
+"""The outside world: posts signed answers, again and again until each is acknowledged.
+
+    python -m tests.chaos.sender URL SECRET SEED PER_SECOND ENOUGH FILE
+
+What was answered with 202 stands in FILE, one JSON line each, written before the next request.
+After ENOUGH answers it goes on slowly, so that there is always something to hit.
+SIGTERM: nothing new begins; what has begun is sent until it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import random
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+SCORES = (0, 2, 4, 6, 7, 8, 9, 10)
+REVISED_SHARE = 0.15
+REPEATED_SHARE = 0.1
+PARALLEL = 6
+AGAIN_SECONDS = 0.3
+PATIENCE_SECONDS = 3.0
+SLOWLY_SECONDS = 0.4
+
+
+def answer(number: int, revision: int, score: int) -> dict[str, Any]:
+    """What a survey tool posts. Every person is made up and answers once."""
+    return {
+        "id": f"a-{number:05}",
+        "score": score,
+        "comment": f"words {revision} of a-{number:05}",
+        "email": f"person-{number:05}@example.com",
+        "name": f"Person a-{number:05}",
+        "at": datetime.now(UTC).isoformat(),
+        "revised": datetime.now(UTC).isoformat(),
+    }
+
+
+class Sender:
+    def __init__(
+        self, url: str, secret: str, seed: int, per_second: float, enough: int, file: Path
+    ) -> None:
+        self.url = url
+        self.key = base64.b64decode(secret.removeprefix("whsec_"))
+        self.random = random.Random(seed)
+        self.pause = 1 / per_second
+        self.enough = enough
+        self.file = file
+        self.stopping = threading.Event()
+        self.lock = threading.Lock()
+        self.local = threading.local()
+
+    def run(self) -> None:
+        number = 0
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            running = threading.Semaphore(PARALLEL)
+            while not self.stopping.is_set():
+                draw = (self.random.choice(SCORES), self.random.random(), self.random.random())
+                running.acquire()
+                pool.submit(self.tell, number, *draw).add_done_callback(lambda _: running.release())
+                number += 1
+                self.stopping.wait(self.pause if number < self.enough else SLOWLY_SECONDS)
+
+    def tell(self, number: int, score: int, revised: float, repeated: float) -> None:
+        first = answer(number, 1, score)
+        self.until_acknowledged(first)
+        if repeated < REPEATED_SHARE:
+            self.post(json.dumps(first).encode())
+        if revised < REVISED_SHARE:
+            self.until_acknowledged(answer(number, 2, score) | {"at": first["at"]})
+
+    def until_acknowledged(self, said: dict[str, Any]) -> None:
+        body = json.dumps(said).encode()
+        while self.post(body) != 202:
+            time.sleep(AGAIN_SECONDS)
+        line = json.dumps({"id": said["id"], "score": said["score"], "comment": said["comment"]})
+        with self.lock, self.file.open("a") as file:
+            file.write(line + "\n")
+
+    def post(self, body: bytes) -> int:
+        """The status; 0 where none came."""
+        stamp = str(int(time.time()))
+        digest = hmac.new(self.key, b"m." + stamp.encode() + b"." + body, hashlib.sha256).digest()
+        headers = {
+            "webhook-id": "m",
+            "webhook-timestamp": stamp,
+            "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        }
+        try:
+            return self.session.post(
+                self.url, body, headers=headers, timeout=PATIENCE_SECONDS
+            ).status_code
+        except requests.RequestException:
+            return 0
+
+    @property
+    def session(self) -> requests.Session:
+        if not hasattr(self.local, "session"):
+            self.local.session = requests.Session()
+        session: requests.Session = self.local.session
+        return session
+
+
+if __name__ == "__main__":
+    url, secret, seed, per_second, enough, file = sys.argv[1:]
+    sender = Sender(url, secret, int(seed), float(per_second), int(enough), Path(file))
+    signal.signal(signal.SIGTERM, lambda *_: sender.stopping.set())
+    sender.run()
