@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def cli(ctx: click.Context, config: Path | None, verbose: bool, log_format: str)
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry of the `connector` command. Known errors become one line and an exit code."""
+    # A command that does not set up a log prints its own results; nothing else goes to stderr.
+    logging.getLogger("connector").addHandler(logging.NullHandler())
     try:
         result: Any = cli.main(arguments, standalone_mode=False)
     except click.exceptions.Abort:
