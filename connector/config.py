@@ -22,10 +22,11 @@ from connector.errors import Invalid
 from connector.ports import Duration, SinkSettings, SourceSettings
 from connector.rules.model import AttributeType, Vocabulary
 from connector.sources.zones import is_zone
-from connector.text import did_you_mean
+from connector.text import did_you_mean, one_line
 
 _STORES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 _TYPED_PASSWORD = re.compile(r"://[^@]*:[^@]+@")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # stands in addresses and in every row
 _UNSET = "unset"  # stands for a value that is not needed now
 _WEB_ADDRESS = re.compile(r"https?://[^/\s].*")
 _SET_IT = "set it in the environment or in .env, or name a file that holds it: NAME_FILE"
@@ -326,6 +327,15 @@ def _references(
     if file.alarms is not None and file.alarms.sink not in file.sinks:
         message = f"sink '{file.alarms.sink}' does not exist; there are: {', '.join(sinks)}"
         yield _problem(document, ("alarms", "sink"), message, "")
+    elif file.alarms is not None and file.sinks[file.alarms.sink].get("type") != "slack":
+        message = f"sink '{file.alarms.sink}' has no channels; alarms go to a sink of type slack"
+        yield _problem(document, ("alarms", "sink"), message, "")
+    for part, ids in (("sources", sources), ("sinks", sinks)):
+        for id in ids:
+            if not _ID.fullmatch(str(id)):
+                message = f"'{one_line(str(id), 40)}' cannot be an id"
+                hint = "write at most 100 of a-z, A-Z, 0-9, '.', '_' and '-'"
+                yield _problem(document, (part, id), message, hint)
 
 
 def _problem(document: Document, at: tuple[str | int, ...], message: str, hint: str) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import traceback
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from connector.intake import Understood, understand
 from connector.ordering import place_orders
 from connector.rules.decide import decide
 from connector.store import alarms, answers, arrivals, people
-from connector.store.database import StoreDown, is_down
+from connector.store.database import Collided, StoreDown, is_down
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -79,20 +80,21 @@ def decide_batch(workspace: Workspace, now: datetime, limit: int = 20) -> Decide
 
 
 def _decide_some(workspace: Workspace, now: datetime, limit: int) -> Decided:
-    """SQLite lets one in at a time, and a commit for many is cheap. PostgreSQL has other deciders:
-    whoever locked the customers of many records would wait for them, and they for us."""
-    size = limit if workspace.store.is_sqlite else 1
-    done = Decided()
+    """Many records in one commit; one by one where another decider waits for customers of ours
+    while we wait for theirs."""
+    store, done = workspace.store, Decided()
+    with contextlib.suppress(Collided):
+        return store.write(lambda c: decide_in(c, workspace, now, limit), again=False)
     while done.records < limit:
         try:
-            found = workspace.store.write(lambda c: decide_in(c, workspace, now, size))
+            found = store.write(lambda c: decide_in(c, workspace, now, 1))
         except StoreDown:
             if done.records == 0:
                 raise
-            return done  # these are decided; the next round says what is wrong
-        done.add(found)
-        if found.records < size:
+            break  # these are decided; the next round says what is wrong
+        if found.records == 0:
             break
+        done.add(found)
     return done
 
 

@@ -45,9 +45,10 @@ def erase_email(store: Store, address: str, now: datetime) -> Erased:
         raise ValueError("this is no e-mail address")
 
     def work(connection: Connection) -> Erased:
+        # Records, answers, person: in the order in which whoever decides takes hold of them.
+        unread = forgetting.empty_unread(connection, cleaned)
         customer, ids = forgetting.responses_of_key(connection, "email", cleaned)
         receipts = _empty(connection, ids, now)
-        unread = forgetting.empty_unread(connection, cleaned)
         forgetting.bury_person(connection, "email", cleaned, now)
         if customer is not None:
             forgetting.empty_customer(connection, customer, now)

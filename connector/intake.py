@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from connector import faultpoints
@@ -98,9 +99,11 @@ def poll(
     with store.read() as connection:
         cursor = arrivals.source_row(connection, source).cursor
     new = repeated = pages = 0
+    began = monotonic()
     try:
         for page in adapter.pull(cursor, now):
-            take = functools.partial(_take_page, source=source, page=page, now=now)
+            at = now + timedelta(seconds=monotonic() - began)  # years of answers take a while
+            take = functools.partial(_take_page, source=source, page=page, now=at)
             stored = store.write(take)
             new, repeated, pages = new + stored.new, repeated + stored.repeated, pages + 1
             if page.more and stopping():

@@ -179,7 +179,7 @@ def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> No
     """The case exists, or may exist: what is new goes onto it as a note."""
     last = _last_told(placing, case)
     said = (placing.facts.score, placing.facts.comment, intent.params.get("priority"))
-    if _words(last) == said:
+    if _words(last) == said and last.state != "superseded":  # that one may have told nobody
         placing.kept.add(last.id)
         return
     if case.state == "in_doubt":

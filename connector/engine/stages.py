@@ -137,7 +137,7 @@ class Stages:
         except Exception as error:
             log.exception("%s failed; the next wake-up tries again", name)
             message = f"'{name}' failed ({type(error).__name__}); see the log"
-            with contextlib.suppress(StoreDown):
+            with contextlib.suppress(Exception):  # the log has it
                 self.workspace.store.write(
                     lambda c: alarms.raise_alarm(c, "engine", name, message, self._clock())
                 )

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
+    IntegrityError,
     InterfaceError,
     InternalError,
     OperationalError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _GROUP = 256  # jobs per commit; more would only make the first of them wait longer
 _COLLISIONS = 5  # deadlocks with other processes in a row before we say that something is wrong
+_COLLISION_STATES = ("40P01", "40001", "23503", "23505")
 _BUSY_SECONDS = 30.0  # how long another process may write before we say that nothing can be written
 _ASK_SECONDS = 0.001  # how often we ask meanwhile: SQLite's own waiting sleeps through the gaps
 _GAP_SECONDS = 0.003  # left after a commit, so that who asks gets a turn
@@ -40,6 +42,10 @@ _GAP_SECONDS = 0.003  # left after a commit, so that who asks gets a turn
 
 class StoreDown(TryLater):
     """The database cannot be reached or written; nothing was stored."""
+
+
+class Collided(StoreDown):
+    """Two processes waited for each other; the database undid what this one had begun."""
 
 
 class Store:
@@ -54,17 +60,18 @@ class Store:
         self._lock = threading.Lock()
         self._closed = False
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], again: bool = True) -> T:
         """Run `work` in one transaction; when this returns, it is durable.
 
-        `work` runs once more where the database undid it because of another process.
+        `again`: it is run once more where the database undid it because of another process.
 
         Raises:
             StoreDown: when the database is down or full.
+            Collided: when the database undid it, and keeps doing so.
         """
         if not self.is_sqlite:
             with _translated():
-                return self._transact(work)
+                return self._transact(work, _COLLISIONS if again else 0)
         if threading.current_thread() is self._writer:
             raise RuntimeError("write() inside write(): pass the connection down instead")
         with self._lock:
@@ -79,14 +86,14 @@ class Store:
             result: T = job.future.result()
             return result
 
-    def _transact(self, work: Callable[[Connection], T], collisions: int = 0) -> T:
+    def _transact(self, work: Callable[[Connection], T], more: int) -> T:
         try:
             with self.engine.begin() as connection:
                 return work(connection)
-        except OperationalError as error:
-            if not _collided(error) or collisions >= _COLLISIONS:
+        except (OperationalError, IntegrityError) as error:
+            if not _collided(error) or more == 0:
                 raise
-        return self._transact(work, collisions + 1)
+        return self._transact(work, more - 1)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -225,9 +232,10 @@ def is_down(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
-def _collided(error: OperationalError) -> bool:
-    """Deadlock or serialization failure: PostgreSQL undid the whole transaction."""
-    return getattr(error.orig, "sqlstate", "") in ("40P01", "40001")
+def _collided(error: Exception) -> bool:
+    """Did another process come in between? Deadlock, serialization failure, a row that it removed
+    while we referred to it or made while we did: PostgreSQL undid the whole transaction."""
+    return getattr(getattr(error, "orig", None), "sqlstate", "") in _COLLISION_STATES
 
 
 @contextlib.contextmanager
@@ -238,7 +246,8 @@ def _translated() -> Iterator[None]:
         if not is_down(error):
             raise
         kind = type(getattr(error, "orig", None) or error).__name__
-        raise StoreDown(f"the database cannot be used ({kind})") from error
+        down = Collided if _collided(error) else StoreDown
+        raise down(f"the database cannot be used ({kind})") from error
 
 
 def ping(store: Store) -> None:

@@ -13,6 +13,7 @@ from connector.store.arrivals import insert_ignoring
 from connector.store.people import keys_of
 from connector.store.tables import (
     actions,
+    alarms,
     attempts,
     customer_keys,
     customers,
@@ -57,8 +58,10 @@ def responses_of_key(connection: Connection, kind: str, value: str) -> tuple[str
     customer = connection.scalar(select(customer_keys.c.customer_id).where(found))
     if customer is None:
         return None, []
-    connection.execute(select(customers.c.id).where(customers.c.id == customer).with_for_update())
     mine = select(responses.c.id).where(responses.c.customer_id == customer)
+    mine = mine.order_by(responses.c.id)
+    connection.execute(mine.with_for_update())
+    connection.execute(select(customers.c.id).where(customers.c.id == customer).with_for_update())
     return customer, list(connection.scalars(mine))
 
 
@@ -86,8 +89,10 @@ def empty_response(connection: Connection, response: str, now: datetime) -> None
         (actions, actions.c.response_id, emptied_actions),
     ):
         connection.execute(update(table).where(where == response).values(**values))
-    mine = select(actions.c.id).where(actions.c.response_id == response)
+    mine = connection.scalars(select(actions.c.id).where(actions.c.response_id == response)).all()
     connection.execute(update(attempts).where(attempts.c.action_id.in_(mine)).values(error=None))
+    about = alarms.c.subject.in_([f"action {id}" for id in mine])
+    connection.execute(update(alarms).where(about).values(message="the person was erased"))
     unsent = ("waiting", "held", "sending", "parked")
     connection.execute(
         update(actions)
@@ -118,14 +123,16 @@ def empty_customer(connection: Connection, customer: str, now: datetime) -> None
 def empty_unread(connection: Connection, address: str) -> int:
     """Records that were never understood, but hold this address, as text or escaped as in JSON."""
     unread = inbox.c.response_id.is_(None) & (inbox.c.state != "erased")
-    emptied = 0
-    for row in connection.execute(select(inbox.c.id, inbox.c.body).where(unread)):
-        written = row.body.decode("utf-8", "replace")
-        said = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), written).casefold()
-        if address in said:
-            connection.execute(update(inbox).where(inbox.c.id == row.id).values(**_EMPTY_RECORD))
-            emptied += 1
-    return emptied
+    bodies = select(inbox.c.id, inbox.c.body).where(unread).execution_options(yield_per=500)
+    found = [row.id for row in connection.execute(bodies) if _holds(row.body, address)]
+    for record in found:
+        connection.execute(update(inbox).where(inbox.c.id == record).values(**_EMPTY_RECORD))
+    return len(found)
+
+
+def _holds(body: bytes, address: str) -> bool:
+    written = body.decode("utf-8", "replace")
+    return address in _ESCAPED.sub(lambda code: chr(int(code[1], 16)), written).casefold()
 
 
 def empty_old_unread(connection: Connection, before: datetime) -> int:

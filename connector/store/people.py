@@ -137,7 +137,9 @@ def put_attributes(
 ) -> None:
     """Set attributes; those not named stay, an empty value removes one."""
     mine = select(customers).where(customers.c.id == customer)
-    row = connection.execute(mine.with_for_update(key_share=True)).one()
+    row = connection.execute(mine.with_for_update(key_share=True)).one_or_none()
+    if row is None:
+        return  # erased by another process since they were identified
     merged = {**row.attributes, **values}
     changes: dict[str, Any] = {"attributes": {k: v for k, v in merged.items() if v is not None}}
     if company:

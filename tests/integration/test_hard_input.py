@@ -166,3 +166,20 @@ def test_a_list_of_everything_works_on_thousands(world):
         pass
     with world.workspace.store.read() as connection:
         assert len(browsing.list_responses(connection, limit=1000)) == 300
+
+
+def test_a_poll_that_takes_long_keeps_its_lease(world, monkeypatch):
+    seconds = iter(range(0, 10_000, 240))
+    monkeypatch.setattr(intake, "monotonic", lambda: next(seconds))
+    leases = []
+
+    class Slow(Pages):
+        def pull(self, cursor, now):
+            for page in self.pages:
+                yield page
+                with world.workspace.store.read() as connection:
+                    leases.append(arrivals.source_row(connection, "app").lease_until - world.now)
+
+    pages = [Pulled(records=records(1, at=str(n)), cursor=f"c{n}", more=True) for n in range(3)]
+    intake.poll(world.workspace, "app", Slow(*pages), world.now)
+    assert [lease.total_seconds() for lease in leases] == [540, 780, 1020]

@@ -6,6 +6,7 @@ import pytest
 
 from connector.engine.chores import do_chores
 from connector.engine.embedded import Embedded
+from connector.errors import Invalid
 from connector.store import arrivals
 from connector.workspace import Workspace
 from tests.integration.far_side import Post
@@ -111,3 +112,31 @@ rules:
 
     made = [(a.sink, a.amends is not None) for a in later.actions()]
     assert made == [("desk", False), ("helpdesk", True)]
+
+
+def test_every_process_follows_the_rules_that_were_activated_last(post, make_world):
+    post.world.answer(id="1", score=2)
+    make_world(rules=RULES_WITHOUT_DESK)  # another process, with other rules
+    post.world.answer(id="2", score=2)
+    post.world.answer(id="3", score=9)
+
+    assert [(a.sink, a.rule_id) for a in post.world.actions()] == [
+        ("desk", "detractor"),
+        ("hub", "promoter"),
+    ]
+
+
+def test_rules_that_a_process_does_not_understand_yet_lose_nothing(post, make_world):
+    newer = """
+rules:
+  - id: detractor
+    when: {segment: detractor}
+    then: [{zendesk.ticket: {sink: helpdesk, next_step: Call.}}]
+"""
+    later = make_world(rules=newer, rename={"desk": "helpdesk"})
+    post.world.post(id="1", score=2)
+    with pytest.raises(Invalid):
+        post.world.decide()
+
+    assert later.decide().changes == {"new": 1}
+    assert [a.sink for a in later.actions()] == ["helpdesk"]

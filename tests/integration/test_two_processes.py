@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connector import deciding, erasure, importing, intake
+from connector import customers, deciding, erasure, importing, intake
 from connector.config import AlarmChannel
 from connector.engine.chores import do_chores
 from connector.store import Store, alarms, answers, people
@@ -128,7 +128,7 @@ def test_who_is_new_to_both_becomes_one_customer(world, other, meeting):
 
     assert quarantined(world) == 0
     with world.workspace.store.read() as connection:
-        customers = {
+        found = {
             people.identify(connection, intake.Response(record="x").respondent, world.now),
             *(
                 connection.exec_driver_sql("SELECT DISTINCT customer_id FROM responses")
@@ -136,7 +136,7 @@ def test_who_is_new_to_both_becomes_one_customer(world, other, meeting):
                 .all()
             ),
         }
-    assert len(customers - {people.Identity(None)}) == 1
+    assert len(found - {people.Identity(None)}) == 1
 
 
 def test_what_the_database_undoes_because_of_a_deadlock_is_done_again(world, other):
@@ -276,3 +276,44 @@ def test_a_long_import_lets_others_write_in_between(store, store_url):
         stop.set()
         thread.join(PATIENCE_SECONDS)
         importer.close()
+
+
+def test_deciders_that_collide_over_many_records_decide_them_one_by_one(world, monkeypatch):
+    from sqlalchemy.exc import OperationalError
+
+    class Deadlock(Exception):
+        sqlstate = "40P01"
+
+    decide_in, tried = deciding.decide_in, []
+
+    def collide(connection: Any, workspace: Any, now: Any, limit: int, *more: Any) -> Any:
+        tried.append(limit)
+        if limit > 1:
+            raise OperationalError("SELECT", {}, Deadlock())
+        return decide_in(connection, workspace, now, limit, *more)
+
+    monkeypatch.setattr(deciding, "decide_in", collide)
+    for number in range(3):
+        world.post(id=str(number), score=2)
+    assert world.decide().changes == {"new": 3}
+    assert tried[1:] == [1, 1, 1, 1]
+
+
+def test_who_is_erased_while_their_attributes_are_imported_stays_erased(world, other, monkeypatch):
+    world.answer(id="1", score=2, email="ana@example.com", name="Ana")
+    identify, erasing = people.identify, []
+
+    def then_erased(*arguments: Any) -> Any:
+        found = identify(*arguments)
+        job = (other.store, "ana@example.com", world.now)
+        erasing.append(threading.Thread(target=erasure.erase_email, args=job, daemon=True))
+        erasing[0].start()
+        erasing[0].join(0.5)
+        return found
+
+    monkeypatch.setattr(people, "identify", then_erased)
+    data = b"email,plan\nana@example.com,pro\n"
+    assert customers.import_customers(world.workspace.store, data, {}, world.now).customers == 1
+    erasing[0].join(PATIENCE_SECONDS)
+    with world.workspace.store.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM customers").scalar() == 0
