@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from connector import retry
 from connector.domain import Receipt
@@ -108,13 +108,18 @@ def _fail(
     if step.everyone:
         outbox.pause_account(connection, row.account, step.at, message)
     if paused or now - since >= retry.SAY_SO_AFTER:
-        kind = "sink-paused" if paused else "sink-failing"
+        kind: alarms.AlarmKind = "sink-paused" if paused else "sink-failing"
         alarms.raise_alarm(connection, kind, row.account, message, now)
     return "wait"
 
 
 def _park(
-    connection: Connection, row: Any, state: str, message: str, undone: bool, now: datetime
+    connection: Connection,
+    row: Any,
+    state: Literal["parked", "in_doubt"],
+    message: str,
+    undone: bool,
+    now: datetime,
 ) -> None:
     """A person must look. `undone`: it can be built anew; else what was frozen is kept, and a
     retry looks for it first."""

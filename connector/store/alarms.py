@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, case, null, select, update
 
@@ -13,12 +13,32 @@ from connector.store.tables import alarms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CHANNEL = "alarm-channel"  # the channel itself fails: said in the log alone, or it would never end
+AlarmKind = Literal[
+    "alarm-channel",
+    "engine",
+    "erased",
+    "in_doubt",
+    "parked",
+    "remark",
+    "silent",
+    "sink-failing",
+    "sink-missing",
+    "sink-paused",
+    "source-missing",
+    "source-paused",
+    "surge",
+    "undecided",
+    "unknown-survey",
+    "unrendered",
+]
+CHANNEL: AlarmKind = (
+    "alarm-channel"  # the channel itself fails: said in the log alone, or it would never end
+)
 _QUIET = timedelta(days=1)  # what comes back after so long is news again
 
 
 def raise_alarm(
-    connection: Connection, kind: str, subject: str, message: str, now: datetime
+    connection: Connection, kind: AlarmKind, subject: str, message: str, now: datetime
 ) -> None:
     """Open an alarm, or count it once more while it is open."""
     row = {"kind": kind, "subject": subject[:200], "message": message, "raised_at": now}
@@ -38,7 +58,7 @@ def raise_alarm(
     )
 
 
-def clear_alarm(connection: Connection, kind: str, subject: str, now: datetime) -> None:
+def clear_alarm(connection: Connection, kind: AlarmKind, subject: str, now: datetime) -> None:
     connection.execute(
         update(alarms)
         .where(alarms.c.kind == kind, alarms.c.subject == subject, alarms.c.cleared_at.is_(None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -12,6 +13,7 @@ from connector.cli import cli
 from connector.config import AlarmChannel, Receiver, _File
 from connector.domain import Survey
 from connector.ports import SinkSettings, SourceSettings
+from connector.store.alarms import AlarmKind
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -70,6 +72,12 @@ def test_every_setting_is_explained(model):
         if (model, field) == (Survey, "id"):
             continue  # the key of the survey, not a setting in it
         assert re.search(rf"[`{{ ,]{field}[`}},]", page), f"{model.__name__}.{field}"
+
+
+def test_every_kind_of_alarm_says_what_to_do():
+    page = (ROOT / "docs/operating.md").read_text()
+    told = set(re.findall(r"^\| `([a-z_-]+)` \|", page.partition("### Alarms")[2], re.MULTILINE))
+    assert told == set(get_args(AlarmKind))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
