@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _GROUP = 256  # jobs per commit; more would only make the first of them wait longer
+_SPARE_CONNECTIONS = 8  # for whoever looks, rings or renews beside those that work
+_MOST_CONNECTIONS = 40  # a thread needs one for some milliseconds; the rest of its time it calls
 _COLLISIONS = 5  # deadlocks with other processes in a row before we say that something is wrong
 _COLLISION_STATES = ("40P01", "40001", "23503", "23505")
 _BUSY_SECONDS = 30.0  # how long another process may write before we say that nothing can be written
@@ -59,6 +61,12 @@ class Store:
         self._writer: threading.Thread | None = None
         self._lock = threading.Lock()
         self._closed = False
+
+    def make_room(self, threads: int) -> None:
+        """So many will use it at once; told before they do."""
+        if not self.is_sqlite:
+            self.engine.dispose()
+            self.engine = _engine(self.url, min(threads + _SPARE_CONNECTIONS, _MOST_CONNECTIONS))
 
     def write(self, work: Callable[[Connection], T], again: bool = True) -> T:
         """Run `work` in one transaction; when this returns, it is durable.
@@ -162,7 +170,7 @@ class _Job:
         self.future: Future[Any] = Future()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, connections: int = 10) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
@@ -177,7 +185,7 @@ def _engine(url: str) -> Engine:
     return create_engine(
         parsed,
         pool_pre_ping=True,
-        pool_size=10,
+        pool_size=connections,
         connect_args={"connect_timeout": 5},
         hide_parameters=True,  # an error's text is logged, and parameters are customers' words
     )
