@@ -86,15 +86,18 @@ class Courier:
             StoreDown: when the database is down; leases run out and everything is tried again.
         """
         asked = self.pace.size if limit is None else max(min(self.pace.size, limit), 0)
-        began, now, done = time.monotonic(), self._clock(), Delivered()
-        rows, cases = self._store.write(lambda c: self._claim(c, asked, now))
+        now, done = self._clock(), Delivered()
+        rows, cases = self._store.write_one(lambda c: self._claim(c, asked, now))
         if rows:
             faultpoints.reach("claimed", self._id)
             if len(rows) == asked:
                 more()
             with self._keeper.holding(rows) if self._keeper else contextlib.nullcontext():
-                _Round(self._store, self._sink, self._clock, done).deliver(rows, cases)
-        self.pace.learn(asked, len(rows), time.monotonic() - began)
+                round_ = _Round(self._store, self._sink, self._clock, done)
+                round_.deliver(rows, cases)
+                self.pace.learn(asked, len(rows), round_.calling)
+        else:
+            self.pace.learn(asked, 0, 0.0)
         return done
 
     def _claim(
@@ -119,6 +122,7 @@ class _Round:
         self.clock = clock
         self.done = done
         self.stopped = False  # the account waits: nobody calls it
+        self.calling = 0.0  # seconds spent in the sink
         self.left: list[Claimed] = []  # what will not be called in this round
 
     def deliver(self, rows: Sequence[Any], cases: Mapping[int, str | None]) -> None:
@@ -204,7 +208,9 @@ class _Round:
         if ready:
             faultpoints.reach("prepared", ready[0].row.sink)
             now = self.clock()
-            mine = self.store.write(lambda c: self._start(c, ready, now))
+            # Whether a message is still wanted is asked in the same transaction.
+            write = self.store.write if ready[0].row.to_customer else self.store.write_one
+            mine = write(lambda c: self._start(c, ready, now))
             marked = [one for one in ready if one.row.id in mine]
             if marked:
                 faultpoints.reach("sending", marked[0].row.sink)
@@ -258,7 +264,9 @@ class _Round:
         call: Callable[[Sequence[Claimed]], Sequence[T]],
         harmless: bool = False,
     ) -> Sequence[T | ConnectorError]:
+        began = time.monotonic()
         results = _each(some, call, harmless)
+        self.calling += time.monotonic() - began
         self.stopped |= any(_concerns_everyone(result) for result in results)
         return results
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from connector.ports import Capabilities
 
-ROUND_SECONDS = 0.2  # so long an idle neighbour may wait for work that we hold
+ROUND_SECONDS = 0.25  # so long an idle neighbour may wait for work that we hold
 MOST = 200
 
 
@@ -26,10 +26,11 @@ class Pace:
         self.size = self._call
 
     def learn(self, asked: int, taken: int, seconds: float) -> None:
-        """`taken` of the `asked` ones were there and took so many seconds altogether."""
+        """`taken` of the `asked` ones were there, and their calls took so many seconds."""
         if taken < asked or not taken:
             self.size = self._call
             return
+        # By the calls alone: where our own commits are slow, a round must not become smaller.
         fits = int(taken * ROUND_SECONDS / max(seconds, 1e-6))
         wanted = min(fits, 2 * self.size, self._most)
         self.size = max(wanted // self._call, 1) * self._call
