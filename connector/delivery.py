@@ -85,8 +85,10 @@ class Courier:
         Raises:
             StoreDown: when the database is down; leases run out and everything is tried again.
         """
-        asked = self.pace.size if limit is None else max(min(self.pace.size, limit), 0)
         now, done = self._clock(), Delivered()
+        asked = self.pace.size if limit is None else min(self.pace.size, limit)
+        if asked <= 0:
+            return done
         rows, cases = self._store.write_one(lambda c: self._claim(c, asked, now))
         if rows:
             faultpoints.reach("claimed", self._id)
