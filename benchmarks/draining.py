@@ -44,11 +44,11 @@ def drain(world: World, scale: Scale) -> Iterator[Figure]:
 
 
 def _empty(workspace: Workspace) -> float:
-    from connector import delivery
+    from connector.delivery import Courier
 
-    sink = workspace.new_sink("far")
+    courier = Courier(workspace.store, "far", workspace.new_sink("far"), _now)
     done, began = 0, time.monotonic()
-    while found := delivery.deliver_batch(workspace.store, "far", sink, _now).actions:
+    while found := courier.round().actions:
         done += found
     return done / (time.monotonic() - began)
 

@@ -1,4 +1,4 @@
-"""Delivering: claim a batch of one sink's due actions, freeze, send, record.
+"""Delivering: claim a round of one sink's due actions, freeze, send, record.
 
 What makes it one effect: the request bytes and `sending` are committed before the call; an unheard
 outcome is settled by the vendor's key, then by a consistent look-up, and never by hope; a receipt
@@ -7,10 +7,11 @@ is kept even from a worker that has lost its lease.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,9 +20,12 @@ from pydantic import ValidationError
 
 from connector import faultpoints, outcomes, retry
 from connector.domain import Order, Prepared, Receipt
-from connector.errors import ConnectorError, TryLater
+from connector.errors import ConnectorError, Paused, TryLater
+from connector.keeper import LEASE, Keeper
+from connector.outcomes import Claimed, Tried
+from connector.pace import Pace
 from connector.ports import Sink
-from connector.store import answers, outbox
+from connector.store import answers, outbox, sending
 from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
@@ -31,10 +35,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=faultpoints.seconds("lease", 300))
+# A call begins within this after its `sending` was committed, or not at all: a process that slept
+# meanwhile would send what others may have found missing, and a look-up waits so much longer.
+LATE = timedelta(seconds=faultpoints.seconds("late", 10))
 _INSIST_SECONDS = (0.5, 1, 2, 4, 8, 15)
 Clock = Callable[[], datetime]
-Outcome = Receipt | ConnectorError | None
 T = TypeVar("T")
 
 
@@ -52,29 +57,65 @@ class Delivered:
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
 
-def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Delivered:
-    """Work on one claimed batch of this sink; empty when nothing is due.
+class Courier:
+    """Delivers what is due for one sink, round after round. One thread uses it at a time.
 
-    Raises:
-        StoreDown: when the database is down; leases run out and everything is tried again.
+    `keeper` renews the leases of rounds that take long; without one they run out.
     """
-    done = Delivered()
-    now = clock()
-    limit = sink.capabilities.batch
-    claimed = store.write(lambda c: outbox.claim(c, sink_id, limit, now, LEASE))
-    if not claimed:
+
+    def __init__(
+        self, store: Store, sink_id: str, sink: Sink, clock: Clock, keeper: Keeper | None = None
+    ) -> None:
+        self._store = store
+        self._id = sink_id
+        self._sink = sink
+        self._clock = clock
+        self._keeper = keeper
+        self.pace = Pace(sink.capabilities)
+
+    def round(self, limit: int | None = None, more: Callable[[], None] = lambda: None) -> Delivered:
+        """One round; empty when nothing is due.
+
+        Args:
+            limit: how many actions the account takes now, where somebody counts; at most so many
+                are claimed.
+            more: called when the claim was full, before anything is sent: there may be work for
+                others too.
+
+        Raises:
+            StoreDown: when the database is down; leases run out and everything is tried again.
+        """
+        now, done = self._clock(), Delivered()
+        asked = self.pace.size if limit is None else min(self.pace.size, limit)
+        if asked <= 0:
+            return done
+        rows, cases = self._store.write_one(lambda c: self._claim(c, asked, now))
+        if rows:
+            faultpoints.reach("claimed", self._id)
+            if len(rows) == asked:
+                more()
+            with self._keeper.holding(rows) if self._keeper else contextlib.nullcontext():
+                round_ = _Round(self._store, self._sink, self._clock, done)
+                round_.deliver(rows, cases)
+                self.pace.learn(asked, len(rows), round_.calling)
+        else:
+            self.pace.learn(asked, 0, 0.0)
         return done
-    faultpoints.reach("claimed", sink_id)
-    round_ = _Round(store, sink, clock, done)
-    readable = round_.readable(claimed)
-    fresh = [row for row in readable if row.request is None]
-    unheard = [row for row in readable if row.request is not None]
-    round_.send([*round_.recover(unheard), *round_.prepare(fresh)])
-    return done
+
+    def _claim(
+        self, connection: Connection, most: int, now: datetime
+    ) -> tuple[Sequence[Any], Mapping[int, str | None]]:
+        rows = sending.claim(connection, self._id, most, now, LEASE)
+        return rows, sending.cases_of(connection, rows)
+
+
+def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Delivered:
+    """One round of what fills one call of this sink; raises as `Courier.round`."""
+    return Courier(store, sink_id, sink, clock).round()
 
 
 class _Round:
-    """One batch on its way. Every step commits before the next begins."""
+    """What was claimed on its way. Every step commits before the next begins."""
 
     def __init__(self, store: Store, sink: Sink, clock: Clock, done: Delivered) -> None:
         self.store = store
@@ -82,138 +123,170 @@ class _Round:
         self.can = faultpoints.hurried(sink.capabilities)
         self.clock = clock
         self.done = done
+        self.stopped = False  # the account waits: nobody calls it
+        self.calling = 0.0  # seconds spent in the sink
+        self.left: list[Claimed] = []  # what will not be called in this round
 
-    def readable(self, rows: Sequence[Any]) -> list[Any]:
+    def deliver(self, rows: Sequence[Any], cases: Mapping[int, str | None]) -> None:
+        claimed = self.readable(rows, cases)
+        fresh = [one for one in claimed if one.row.request is None]
+        unheard = [one for one in claimed if one.row.request is not None]
+        self.send([*self.recover(unheard), *self.prepare(fresh)])
+
+    def readable(self, rows: Sequence[Any], cases: Mapping[int, str | None]) -> list[Claimed]:
         """Those whose order this version understands; the others must not stop them."""
-        good: list[Any] = []
-        bad: list[tuple[Any, Outcome]] = []
+        good: list[Claimed] = []
+        bad: list[Tried] = []
         for row in rows:
             try:
-                order_of(row)
+                good.append(Claimed(row, _order_of(row, cases)))
             except ValidationError:
-                bad.append((row, ConnectorError("the order was stored by a version too different")))
-            else:
-                good.append(row)
+                error = ConnectorError("the order was stored by a version too different")
+                bad.append(Tried(Claimed(row, None), error))
         self._record(bad)
         return good
 
-    def prepare(self, rows: Sequence[Any]) -> list[tuple[Any, bytes]]:
-        """Build the request bytes of rows that were never sent."""
-        if not rows:
-            return []
-        built = _each(
-            rows, lambda some: self.sink.prepare([order_of(r) for r in some], self.clock()), True
-        )
-        ready: list[tuple[Any, bytes]] = []
-        failed: list[tuple[Any, Outcome]] = []
-        for row, result in zip(rows, built, strict=True):
-            if isinstance(result, bytes):
-                ready.append((row, result))
-            else:
-                failed.append((row, result))
+    def prepare(self, fresh: Sequence[Claimed]) -> list[Claimed]:
+        """Build the request bytes of what was never sent; returns those that can go out."""
+        ready: list[Claimed] = []
+        failed: list[Tried] = []
+        for some, _ in self._calls(fresh):
+            built = self._ask(some, lambda x: self.sink.prepare(_orders(x), self.clock()), True)
+            for one, result in zip(some, built, strict=True):
+                if isinstance(result, bytes):
+                    one.body = result
+                    ready.append(one)
+                else:
+                    failed.append(Tried(one, result))
         self._record(failed)
         return ready
 
-    def recover(self, rows: Sequence[Any]) -> list[tuple[Any, bytes]]:
-        """Decide about rows that were sent and never heard of; returns those to send again."""
+    def recover(self, unheard: Sequence[Claimed]) -> list[Claimed]:
+        """Decide about what was sent and never heard of; returns what is to be sent again."""
+        if not unheard:
+            return []
+        self.store.write(lambda c: sending.add_unheard(c, [one.row for one in unheard]))
         now = self.clock()
-        again: list[tuple[Any, bytes]] = []
-        look: list[Any] = []
-        doubtful: list[tuple[Any, Outcome]] = []
-        for row in rows:
-            way = retry.recovery(self.can, row.first_sent_at, now)
+        again: list[Claimed] = []
+        look: list[Claimed] = []
+        doubtful: list[Tried] = []
+        for one in unheard:
+            one.body = one.row.request
+            way = retry.recovery(self.can, one.row.first_sent_at, now)
             if way == "send":
-                again.append((row, row.request))
+                again.append(one)
             elif way == "find":
-                look.append(row)
+                look.append(one)
             else:
-                doubtful.append((row, None))
+                doubtful.append(Tried(one, None))
         self._record(doubtful)
         return again + self._find(look)
 
-    def _find(self, rows: Sequence[Any]) -> list[tuple[Any, bytes]]:
-        if not rows:
-            return []
+    def _find(self, look: Sequence[Claimed]) -> list[Claimed]:
         if faultpoints.broken("lookup"):
-            return [(row, row.request) for row in rows]
-        self.store.write(lambda c: outbox.start_attempts(c, rows, "find", self.clock()))
-        found = _each(rows, lambda some: self.sink.find(_prepared(some), self.clock()), True)
-        missing: list[Any] = []
-        known: list[tuple[Any, Outcome]] = []
-        now = self.clock()
-        for row, result in zip(rows, found, strict=True):
-            if result is not None:
-                known.append((row, result))
-            elif now - row.last_sent_at < self.can.look_again_after:
-                wait = row.last_sent_at + self.can.look_again_after - now
+            return list(look)
+        missing: list[Tried] = []
+        known: list[Tried] = []
+        for some, now in self._calls(look):
+            found = self._ask(some, lambda x: self.sink.find(_prepared(x), self.clock()), True)
+            for one, result in zip(some, found, strict=True):
+                # The last call may have begun so much later than it was marked.
+                sure_at = one.row.last_sent_at + self.can.look_again_after + LATE
+                if result is None and now >= sure_at:
+                    missing.append(Tried(one, None, "find", now))
+                    continue
                 slow = "not found yet; a slow far side may still make it"
-                known.append((row, TryLater(slow, wait.total_seconds())))
-            else:
-                missing.append(row)
-        self._record(known, looking=True)
-        return [(row, row.request) for row in missing]
+                outcome = result or TryLater(slow, (sure_at - now).total_seconds())
+                known.append(Tried(one, outcome, "find", now))
+        self._record(known)
+        if missing:
+            self.store.write(lambda c: outcomes.keep_attempts(c, missing, self.clock()))
+        return [one.claimed for one in missing]
 
-    def send(self, ready: Sequence[tuple[Any, bytes]]) -> None:
+    def send(self, ready: Sequence[Claimed]) -> None:
         """Commit `sending`, call, record."""
-        if not ready:
-            return
-        faultpoints.reach("prepared", ready[0][0].sink)
-        now = self.clock()
-        mine = self.store.write(lambda c: self._start(c, ready, now))
-        batch = [(row, body) for row, body in ready if row.id in mine]
-        if not batch:
-            return
-        prepared = [Prepared(order=order_of(row), body=body) for row, body in batch]
-        rows = [row for row, _ in batch]
-        faultpoints.reach("sending", rows[0].sink)
-        results = _each(rows, lambda _: self.sink.send(prepared, self.clock()))
-        faultpoints.reach("sent", rows[0].sink)
-        self._record(list(zip(rows, results, strict=True)))
-        faultpoints.reach("recorded", rows[0].sink)
+        ready = self._unless_stopped(ready)
+        tried: list[Tried] = []
+        if ready:
+            faultpoints.reach("prepared", ready[0].row.sink)
+            now = self.clock()
+            # Whether a message is still wanted is asked in the same transaction.
+            write = self.store.write if ready[0].row.to_customer else self.store.write_one
+            mine = write(lambda c: self._start(c, ready, now))
+            marked = [one for one in ready if one.row.id in mine]
+            if marked:
+                faultpoints.reach("sending", marked[0].row.sink)
+            for some, began in self._calls(marked, since=now):
+                results = self._ask(some, lambda x: self.sink.send(_prepared(x), self.clock()))
+                tried += [Tried(*each, "send", began) for each in zip(some, results, strict=True)]
+            if tried:
+                faultpoints.reach("sent", tried[0].claimed.row.sink)
+        self._record(tried)
+        if tried:
+            faultpoints.reach("recorded", tried[0].claimed.row.sink)
 
-    def _start(
-        self, connection: Connection, ready: Sequence[tuple[Any, bytes]], now: datetime
-    ) -> set[int]:
+    def _start(self, connection: Connection, ready: Sequence[Claimed], now: datetime) -> set[int]:
         """Mark as sending what is still ours and still wanted; all in one commit."""
-        mine = outbox.still_mine(connection, [row for row, _ in ready])
-        started = []
-        for row, body in ready:
-            if row.id not in mine:
-                continue
-            unwanted = _unwanted(connection, row)
-            if unwanted:
-                outcomes.finish(connection, row, "withheld", now, error=unwanted)
+        starts: list[sending.Start] = []
+        for one in ready:
+            unwanted = _unwanted(connection, one)
+            if unwanted and one.row.id in sending.still_mine(connection, [one.row]):
+                outcomes.finish(connection, one.row, "withheld", now, error=unwanted)
                 self.done.count("withheld")
-                mine.discard(row.id)
-                continue
-            # A send after a look-up that found nothing begins a new life of the vendor's key.
-            values = {"state": "sending", "request": body, "last_sent_at": now}
-            values |= {"first_sent_at": now, "attempts": row.attempts + 1}
-            values |= {"lease_until": now + LEASE}
-            if row.first_sent_at is not None and self._key_lives(row, now):
-                values["first_sent_at"] = row.first_sent_at
-            if not faultpoints.broken("sending"):
-                outbox.change_action(connection, row.id, **values)
-            started.append(row)
-        outbox.start_attempts(connection, started, "send", now)
-        return mine
+            elif not unwanted:
+                first = one.row.first_sent_at
+                # A send after a look-up that found nothing begins a new life of the vendor's key.
+                if first is None or now - first >= self.can.key_lifetime:
+                    first = now
+                starts.append(sending.Start(one.row, one.body, first))
+        return sending.start(connection, starts, now, LEASE) if starts else set()
 
-    def _key_lives(self, row: Any, now: datetime) -> bool:
-        return bool(now - row.first_sent_at < self.can.key_lifetime)
+    def _calls(
+        self, claimed: Sequence[Claimed], since: datetime | None = None
+    ) -> Iterator[tuple[Sequence[Claimed], datetime]]:
+        """What fits into one call each, and when it begins. Once the account has to wait, or when
+        it gets late, the rest is not called: it is left."""
+        since = since or self.clock()
+        for first in range(0, len(claimed), self.can.batch):
+            now = self.clock()
+            if self.stopped or now - since >= LATE:
+                self.left += claimed[first:]
+                return
+            yield claimed[first : first + self.can.batch], now
 
-    def _record(self, results: Sequence[tuple[Any, Any]], looking: bool = False) -> None:
-        """What came of each; `looking` was only a look-up, so an earlier send stays unheard."""
-        if not results:
+    def _unless_stopped(self, ready: Sequence[Claimed]) -> Sequence[Claimed]:
+        if not self.stopped:
+            return ready
+        self.left += ready
+        return ()
+
+    def _ask(
+        self,
+        some: Sequence[Claimed],
+        call: Callable[[Sequence[Claimed]], Sequence[T]],
+        harmless: bool = False,
+    ) -> Sequence[T | ConnectorError]:
+        began = time.monotonic()
+        results = _each(some, call, harmless)
+        self.calling += time.monotonic() - began
+        self.stopped |= any(_concerns_everyone(result) for result in results)
+        return results
+
+    def _record(self, tried: Sequence[Tried]) -> None:
+        """What came of each; what is left goes back as if it had never been in hand."""
+        left, self.left = [one.row for one in self.left], []
+        if not (tried or left):
             return
         now = self.clock()
 
         def work(connection: Connection) -> list[str]:
-            return [outcomes.record(connection, *each, self.can, looking, now) for each in results]
+            sending.give_back(connection, left)
+            return outcomes.record(connection, tried, self.can, now)
 
-        for (row, result), outcome in zip(results, self._insist(work), strict=True):
+        for one, outcome in zip(tried, self._insist(work), strict=True):
             if outcome:
                 self.done.count(outcome)
-                _tell(row, result, outcome)
+                _tell(one, outcome)
 
     def _insist(self, work: Callable[[Connection], list[str]]) -> list[str]:
         """What the far side has done is not forgotten because the database is down for a moment."""
@@ -225,52 +298,64 @@ class _Round:
         return self.store.write(work)
 
 
-def _tell(row: Any, result: Any, outcome: str) -> None:
+def _concerns_everyone(result: object) -> bool:
+    return isinstance(result, Paused) or (isinstance(result, TryLater) and result.account_wide)
+
+
+def _tell(tried: Tried, outcome: str) -> None:
     """One line for each outcome; a vendor's own words stay in the database, they may quote."""
-    made = {"remote_id": result.remote_id} if isinstance(result, Receipt) else {}
     level = logging.INFO if outcome == "done" else logging.WARNING
+    if not log.isEnabledFor(level):
+        return
+    row, result = tried.claimed.row, tried.result
+    made = {"remote_id": result.remote_id} if isinstance(result, Receipt) else {}
     fields = {"action": row.id, "response": row.response_id, "sink": row.sink, **made}
     log.log(level, "%s %s", row.kind, outcome, extra={**fields, "outcome": outcome})
 
 
-def _prepared(rows: Sequence[Any]) -> list[Prepared]:
-    return [Prepared(order=order_of(row), body=row.request) for row in rows]
+def _orders(claimed: Sequence[Claimed]) -> list[Order]:
+    return [one.order for one in claimed if one.order is not None]
+
+
+def _prepared(claimed: Sequence[Claimed]) -> list[Prepared]:
+    return [Prepared(order=one.order, body=one.body) for one in claimed if one.order is not None]
 
 
 def _each(
-    rows: Sequence[Any], call: Callable[[Sequence[Any]], Sequence[T]], harmless: bool = False
+    some: Sequence[Claimed], call: Callable[[Sequence[Claimed]], Sequence[T]], harmless: bool
 ) -> Sequence[T | ConnectorError]:
-    """The results per row; an error of the whole call is the result of each. A `harmless` call
-    that no one foresaw to fail is made again for each alone, so that one row costs only itself."""
+    """The results per action; an error of the whole call is the result of each. A `harmless` call
+    that no one foresaw to fail is made again for each alone, so that one costs only itself."""
     try:
-        results = call(rows)
+        results = call(some)
     except ConnectorError as error:
-        return [error] * len(rows)
+        return [error] * len(some)
     except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the other sinks
-        if harmless and len(rows) > 1:
-            return [result for row in rows for result in _each([row], call, harmless)]
+        if harmless and len(some) > 1:
+            return [result for one in some for result in _each([one], call, harmless)]
         kind = type(error).__name__
         where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold an answer
-        log.error("the sink of %s failed: %s\n%s", rows[0].kind, kind, where)
-        return [ConnectorError(f"internal error ({kind}); please report it")] * len(rows)
-    if len(results) != len(rows):
-        return [ConnectorError("the sink lost count of its batch")] * len(rows)
+        log.error("the sink of %s failed: %s\n%s", some[0].row.kind, kind, where)
+        return [ConnectorError(f"internal error ({kind}); please report it")] * len(some)
+    if len(results) != len(some):
+        return [ConnectorError("the sink lost count of its batch")] * len(some)
     return results
 
 
-def order_of(row: Any) -> Order:
+def _order_of(row: Any, cases: Mapping[int, str | None]) -> Order:
     """The order as decided; for an amendment with the remote id of its case."""
-    order = Order.model_validate(row.order)
+    order = Order.model_validate_json(row.order)
     if row.amends is None:
         return order
-    return order.model_copy(update={"amends": row.base_remote_id})
+    return order.model_copy(update={"amends": cases[row.amends]})
 
 
-def _unwanted(connection: Connection, row: Any) -> str:
+def _unwanted(connection: Connection, claimed: Claimed) -> str:
     """Why a message to the customer is not sent after all; looked at in the sending commit."""
-    if not row.to_customer:
+    row, order = claimed.row, claimed.order
+    if not row.to_customer or order is None:
         return ""
-    digest = outcomes.address_hash(row)
+    digest = outcomes.address_hash(order)
     if digest is not None and outbox.is_suppressed(connection, digest):
         return "the address is on the suppression list"
     if row.customer_id and answers.open_cases(connection, row.customer_id):

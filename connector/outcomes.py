@@ -3,48 +3,106 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector import retry
 from connector.domain import Receipt
-from connector.errors import Paused, Refused, TryLater
-from connector.store import alarms, outbox
+from connector.errors import ConnectorError, Paused, Refused, TryLater
+from connector.store import alarms, outbox, sending
 from connector.text import clean_email, hashed, one_line
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from connector.domain import Order
     from connector.ports import Capabilities
 
 _NOTHING_SENT: dict[str, Any] = {"request": None, "first_sent_at": None}
 
 
-def record(
-    connection: Connection,
-    row: Any,
-    result: Any,
-    capabilities: Capabilities,
-    looking: bool,
-    now: datetime,
-) -> str:
-    """Keep what came of this row: a receipt, an error, or None for "nobody knows".
+@dataclass(slots=True)
+class Claimed:
+    """An action in hand: its row as it was claimed, its order, and the bytes to send."""
 
-    `looking`: it was only a look-up, so an earlier send stays unheard. Returns done, wait, parked
-    or in_doubt; nothing where somebody else has the row by now.
+    row: Any
+    order: Order | None
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Tried:
+    """One try and its result: a receipt, an error, or None for "nobody knows".
+
+    `step` is send or find.
     """
-    if isinstance(result, Receipt):
-        _succeed(connection, row, result, now)
-        return "done"
-    if not outbox.still_mine(connection, [row]):
-        return ""  # only a receipt is worth keeping then
-    if result is None:
+
+    claimed: Claimed
+    result: Receipt | ConnectorError | None
+    step: str = "send"
+    began: datetime | None = None  # nothing was called without it
+
+    @property
+    def undone(self) -> bool:
+        """Nothing of it exists at the far side, so the newest revision may replace it."""
+        sure = Refused if self.claimed.row.request is not None else Refused | TryLater | Paused
+        return isinstance(self.result, sure) and self.step == "send"
+
+
+def record(
+    connection: Connection, tries: Sequence[Tried], capabilities: Capabilities, now: datetime
+) -> list[str]:
+    """Keep what came of these.
+
+    Returns for each: done, wait, parked or in_doubt; nothing where somebody else has the row by
+    now and there is no receipt, which alone is worth keeping then.
+    """
+    receipts = [one for one in tries if isinstance(one.result, Receipt)]
+    _succeed(connection, receipts, now)
+    outcomes = dict.fromkeys((one.claimed.row.id for one in receipts), "done")
+    others = [one for one in tries if not isinstance(one.result, Receipt)]
+    mine = sending.still_mine(connection, [one.claimed.row for one in others]) if others else ()
+    ours = [one for one in others if one.claimed.row.id in mine]
+    keep_attempts(connection, [*receipts, *ours], now)
+    for one in ours:
+        outcomes[one.claimed.row.id] = _record_failure(connection, one, capabilities, now)
+    return [outcomes.get(one.claimed.row.id, "") for one in tries]
+
+
+def _record_failure(
+    connection: Connection, tried: Tried, capabilities: Capabilities, now: datetime
+) -> str:
+    if tried.result is None:
         message = "sent, but no answer came; it may have arrived"
-        _park(connection, row, "in_doubt", message, undone=False, now=now)
+        _park(connection, tried.claimed.row, "in_doubt", message, undone=False, now=now)
         return "in_doubt"
-    sure = Refused if row.request is not None else Refused | TryLater | Paused
-    undone = isinstance(result, sure) and not looking
-    return _fail(connection, row, result, capabilities, undone, now)
+    return _fail(connection, tried, capabilities, now)
+
+
+def keep_attempts(connection: Connection, tries: Sequence[Tried], now: datetime) -> None:
+    """For the story of each action; of what was not called there is nothing to tell."""
+    made = [
+        sending.Attempt(
+            one.claimed.row.id,
+            one.claimed.row.attempts + 1,
+            one.step,
+            one.began,
+            now,
+            _name(one.result),
+            one_line(str(one.result), 500) if isinstance(one.result, Exception) else None,
+        )
+        for one in tries
+        if one.began is not None
+    ]
+    sending.add_attempts(connection, made)
+
+
+def _name(result: object) -> str:
+    if isinstance(result, Receipt):
+        return "done"
+    return "nothing found" if result is None else type(result).__name__
 
 
 def finish(connection: Connection, row: Any, state: str, now: datetime, **values: object) -> None:
@@ -54,50 +112,49 @@ def finish(connection: Connection, row: Any, state: str, now: datetime, **values
     )
 
 
-def address_hash(row: Any) -> str | None:
+def address_hash(order: Order) -> str | None:
     """The address that a message goes to, as the suppression list knows it."""
-    address = clean_email(str(row.order["facts"]["customer"].get("email") or ""))
+    address = clean_email(str(order.facts.customer.get("email") or ""))
     return hashed("address", address) if address else None
 
 
-def _succeed(connection: Connection, row: Any, receipt: Receipt, now: datetime) -> None:
-    outbox.end_attempt(connection, row.id, "done", None, now)
-    values: dict[str, Any] = {"remote_id": receipt.remote_id, "url": receipt.url}
-    if outbox.is_superseded(connection, row.id):
-        what = (
-            f"{row.kind} {receipt.remote_id} in {row.sink} was on its way while its person was "
-            f"erased; delete it there {receipt.url}"
-        )
-        alarms.raise_alarm(connection, "erased", f"action {row.id}", what.strip(), now)
-    else:
-        values["remark"] = receipt.remark or None
-        if receipt.needs_attention:
+def _succeed(connection: Connection, tries: Sequence[Tried], now: datetime) -> None:
+    rows = [one.claimed.row for one in tries]
+    made = {one.claimed.row.id: one.result for one in tries if isinstance(one.result, Receipt)}
+    erased = sending.keep_receipts(connection, made, now)
+    for row in rows:
+        receipt = made[row.id]
+        if row.id in erased:
+            _tell_erased(connection, row, receipt, now)
+        elif receipt.needs_attention:
             alarms.raise_alarm(connection, "remark", f"action {row.id}", receipt.remark, now)
-    finish(connection, row, "done", now, **values)
-    if outbox.resume_account(connection, row.account, now):
-        alarms.clear_alarm(connection, "sink-paused", row.account, now)
-    if row.failing_since is not None:
-        alarms.clear_alarm(connection, "sink-failing", row.account, now)
+    for account in {row.account for row in rows}:
+        if outbox.resume_account(connection, account, now):
+            alarms.clear_alarm(connection, "sink-paused", account, now)
+    for account in {row.account for row in rows if row.failing_since is not None}:
+        alarms.clear_alarm(connection, "sink-failing", account, now)
 
 
-def _fail(
-    connection: Connection,
-    row: Any,
-    error: Exception,
-    capabilities: Capabilities,
-    undone: bool,
-    now: datetime,
-) -> str:
-    """`undone`: nothing exists at the far side, so the newest revision may replace it."""
+def _tell_erased(connection: Connection, row: Any, receipt: Receipt, now: datetime) -> None:
+    what = (
+        f"{row.kind} {receipt.remote_id} in {row.sink} was on its way while its person was "
+        f"erased; delete it there {receipt.url}"
+    )
+    alarms.raise_alarm(connection, "erased", f"action {row.id}", what.strip(), now)
+    finish(connection, row, "done", now, remote_id=receipt.remote_id, url=receipt.url)
+
+
+def _fail(connection: Connection, tried: Tried, capabilities: Capabilities, now: datetime) -> str:
+    row, error, undone = tried.claimed.row, tried.result, tried.undone
+    assert isinstance(error, Exception)  # noqa: S101 - receipts and doubts are recorded elsewhere
     message = one_line(str(error), 500)
     jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
     tries, since = row.attempts + 1, row.failing_since or now
     step = retry.after_failure(error, tries, since, capabilities, now, jitter)
-    outbox.end_attempt(connection, row.id, type(error).__name__, message, now)
     if isinstance(step, retry.Park):
         _park(connection, row, step.state, message, undone, now)
-        if isinstance(error, Refused) and error.address_dead and (digest := address_hash(row)):
-            outbox.suppress(connection, digest, "bounced", now)
+        if isinstance(error, Refused) and error.address_dead and tried.claimed.order is not None:
+            _suppress(connection, tried.claimed.order, now)
         return step.state
     paused = isinstance(error, Paused)
     values: dict[str, Any] = {"due_at": step.at, "lease_until": None, "error": message}
@@ -111,6 +168,11 @@ def _fail(
         kind: alarms.AlarmKind = "sink-paused" if paused else "sink-failing"
         alarms.raise_alarm(connection, kind, row.account, message, now)
     return "wait"
+
+
+def _suppress(connection: Connection, order: Order, now: datetime) -> None:
+    if digest := address_hash(order):
+        outbox.suppress(connection, digest, "bounced", now)
 
 
 def _park(

@@ -18,13 +18,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from connector import deciding, delivery, intake
+from connector import deciding, intake
+from connector.delivery import Courier
 from connector.domain import Problem
 from connector.engine.bell import Bell
 from connector.engine.chores import do_chores
 from connector.errors import Invalid
-from connector.ports import Pollable, Sink, Source
-from connector.store import alarms, arrivals, outbox
+from connector.keeper import Keeper
+from connector.ports import Pollable, Source
+from connector.store import alarms, arrivals, sending
 from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Embedded:
         self._delivering = {sink: Bell() for sink in workspace.settings.sinks}
         self._polling = {id: Bell() for id in workspace.settings.sources}
         self._chores = Bell()
+        self._keeper = Keeper(workspace.store, utc_now)
         self._threads: list[threading.Thread] = []
         self._lock: IO[str] | None = None
 
@@ -65,7 +68,9 @@ class Embedded:
                 self._spawn(f"poll-{id}", step, self._polling[id])
         self._spawn("decide", self._decide, self._deciding)
         for id, bell in self._delivering.items():
-            step = functools.partial(self._deliver, id, self.workspace.new_sink(id))
+            sink = self.workspace.new_sink(id)
+            courier = Courier(self.workspace.store, id, sink, utc_now, self._keeper)
+            step = functools.partial(self._deliver, id, courier)
             self._spawn(f"deliver-{id}", step, bell)
         self._spawn("chores", self._do_chores, self._chores)
 
@@ -86,6 +91,7 @@ class Embedded:
             bell.ring()
         for thread in self._threads:
             thread.join()
+        self._keeper.stop()
         if self._lock is not None:
             self._lock.close()
 
@@ -102,7 +108,7 @@ class Embedded:
             message = "another `connector run` works on this database; stop it first"
             raise Invalid([Problem(file=path, message=message)]) from error
         self._lock = lock
-        store.write(outbox.free_leases)
+        store.write(sending.free_leases)
 
     def _spawn(self, name: str, step: Callable[[], float], bell: Bell) -> None:
         loop = functools.partial(self._forever, name, step, bell)
@@ -148,13 +154,12 @@ class Embedded:
         self._ring(decided.sinks)
         return 0 if decided.records else _LONGEST_SLEEP_SECONDS
 
-    def _deliver(self, id: str, sink: Sink) -> float:
-        store = self.workspace.store
-        if delivery.deliver_batch(store, id, sink, utc_now).actions:
+    def _deliver(self, id: str, courier: Courier) -> float:
+        if courier.round().actions:
             return 0
         now = utc_now()
-        with store.read() as connection:
-            due = outbox.next_due(connection, id, now)
+        with self.workspace.store.read() as connection:
+            due = sending.next_due(connection, id, now)
         wait = _LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()
         return min(max(wait, 0.01), _LONGEST_SLEEP_SECONDS)
 
@@ -193,8 +198,8 @@ def run_once(workspace: Workspace) -> bool:
     while deciding.decide_batch(workspace, utc_now()).records:
         pass
     for id in workspace.settings.sinks:
-        sink = workspace.new_sink(id)
-        while (delivered := delivery.deliver_batch(workspace.store, id, sink, utc_now)).actions:
+        courier = Courier(workspace.store, id, workspace.new_sink(id), utc_now)
+        while (delivered := courier.round()).actions:
             failed |= any(name not in ("done", "withheld") for name in delivered.outcomes)
     do_chores(workspace, utc_now())
     return failed

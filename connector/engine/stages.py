@@ -8,24 +8,26 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from connector import deciding, delivery, intake
+from connector import deciding, intake
+from connector.delivery import Courier
 from connector.engine.chores import do_chores
 from connector.engine.crew import Crew
 from connector.engine.wakeups import CHORES, DECIDE, Wakeup, deliver, poll
+from connector.keeper import Keeper
 from connector.store import alarms, arrivals
 from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
-    from connector.ports import Sink, Source
+    from connector.ports import Source
     from connector.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 _ROUND_SECONDS = 20.0  # then a successor is woken, perhaps in a process that has less to do
-_HELP_SECONDS = 1.0
 _EARLY = 0.1  # of `poll_every`: the schedule's clock and ours need not agree to the millisecond
 
 
@@ -56,13 +58,16 @@ class Stages:
             "poll": self._poll,
             "chores": self._chores,
         }
+        self._keeper = Keeper(workspace.store, clock)
+        deliverers = calls * len(workspace.settings.sinks)
+        self._hands = ThreadPoolExecutor(max(deliverers, 1), thread_name_prefix="deliver")
+        workspace.store.make_room(deliverers + len(workspace.settings.sources) + 2)
         self._crews: dict[Wakeup, Crew[Any]] = {
             DECIDE: Crew(1, lambda: None),
             CHORES: Crew(1, lambda: None),
         }
         for sink in workspace.settings.sinks:
-            new_sink = functools.partial(workspace.new_sink, sink)
-            self._crews[deliver(sink)] = Crew(calls, new_sink)
+            self._crews[deliver(sink)] = Crew(calls, functools.partial(self._new_courier, sink))
         for source in workspace.settings.sources:
             new_source = functools.partial(workspace.new_source, source)
             self._crews[poll(source)] = Crew(1, new_source)
@@ -76,6 +81,17 @@ class Stages:
         with self._guarded(wakeup):
             crew.turn(lambda tool: work(wakeup.of, tool))
 
+    def close(self) -> None:
+        """Returns when the calls in flight are finished and recorded."""
+        self.stopping.set()
+        self._hands.shutdown()
+        self._keeper.stop()
+
+    def _new_courier(self, sink: str) -> Courier:
+        workspace = self.workspace
+        adapter = workspace.new_sink(sink)
+        return Courier(workspace.store, sink, adapter, self._clock, self._keeper)
+
     def _decide(self, _of: str, _tool: None) -> None:
         for _ in self._rounds(DECIDE):
             decided = deciding.decide_batch(self.workspace, self._clock())
@@ -83,25 +99,34 @@ class Stages:
             if not decided.records:
                 return
 
-    def _deliver(self, id: str, sink: Sink) -> None:
-        told = -_HELP_SECONDS
-        for seconds in self._rounds(deliver(id)):
-            if not delivery.deliver_batch(self.workspace.store, id, sink, self._clock).actions:
-                return
-            if seconds - told >= _HELP_SECONDS:
-                # Where this batch was, there may be more: somebody idle can help.
-                self._ring(deliver(id))
-                told = seconds
+    def _deliver(self, id: str, courier: Courier) -> None:
+        called = False
 
-    def _rounds(self, successor: Wakeup) -> Iterator[float]:
-        """The seconds since the beginning, until told to stop or it is somebody else's turn."""
+        def more() -> None:
+            """Where these were there may be more: call for help once, before the calls are made."""
+            nonlocal called
+            if not called:
+                called = True
+                self._call_for_help(deliver(id))
+
+        for _ in self._rounds(deliver(id)):
+            if not courier.round(more=more).actions:
+                return
+
+    def _call_for_help(self, wakeup: Wakeup) -> None:
+        """An idle thread of this process at once, and by the bell one of another."""
+        self._ring(wakeup)
+        with contextlib.suppress(RuntimeError):  # it is closed: nobody shall help any more
+            self._hands.submit(self.go, wakeup)
+
+    def _rounds(self, successor: Wakeup) -> Iterator[None]:
+        """Until told to stop, or it is somebody else's turn."""
         began = time.monotonic()
         while not self.stopping.is_set():
-            seconds = time.monotonic() - began
-            if seconds > _ROUND_SECONDS:
+            if time.monotonic() - began > _ROUND_SECONDS:
                 self._ring(successor)
                 return
-            yield seconds
+            yield
 
     def _poll(self, id: str, source: Source) -> None:
         """However often it is woken, the vendor is asked once every `poll_every`."""

@@ -83,7 +83,7 @@ def work(
     log.info("working: %s", ", ".join(sorted({wakeup.queue for wakeup in every})))
     patrol.start()
     worker.start()
-    stages.stopping.set()
+    stages.close()
     patrol.stop()
     doorbell.close()
     log.info("stopped; the calls in flight are finished")

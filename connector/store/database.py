@@ -7,6 +7,7 @@ everybody who waits; PostgreSQL gets ordinary transactions from a pool.
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import threading
 import time
@@ -19,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
+    DisconnectionError,
     IntegrityError,
     InterfaceError,
     InternalError,
@@ -31,8 +33,13 @@ from connector.errors import TryLater
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sqlalchemy.pool import ConnectionPoolEntry
+
 T = TypeVar("T")
 _GROUP = 256  # jobs per commit; more would only make the first of them wait longer
+_SPARE_CONNECTIONS = 8  # for whoever looks, rings or renews beside those that work
+_MOST_CONNECTIONS = 40  # a thread needs one for some milliseconds; the rest of its time it calls
+_IDLE_SECONDS = 1.0  # a connection that was used since then needs no question whether it lives
 _COLLISIONS = 5  # deadlocks with other processes in a row before we say that something is wrong
 _COLLISION_STATES = ("40P01", "40001", "23503", "23505")
 _BUSY_SECONDS = 30.0  # how long another process may write before we say that nothing can be written
@@ -60,6 +67,12 @@ class Store:
         self._lock = threading.Lock()
         self._closed = False
 
+    def make_room(self, threads: int) -> None:
+        """So many will use it at once; told before they do."""
+        if not self.is_sqlite:
+            self.engine.dispose()
+            self.engine = _engine(self.url, min(threads + _SPARE_CONNECTIONS, _MOST_CONNECTIONS))
+
     def write(self, work: Callable[[Connection], T], again: bool = True) -> T:
         """Run `work` in one transaction; when this returns, it is durable.
 
@@ -71,7 +84,7 @@ class Store:
         """
         if not self.is_sqlite:
             with _translated():
-                return self._transact(work, _COLLISIONS if again else 0)
+                return self._transact(self.engine, work, _COLLISIONS if again else 0)
         if threading.current_thread() is self._writer:
             raise RuntimeError("write() inside write(): pass the connection down instead")
         with self._lock:
@@ -86,14 +99,23 @@ class Store:
             result: T = job.future.result()
             return result
 
-    def _transact(self, work: Callable[[Connection], T], more: int) -> T:
+    def write_one(self, work: Callable[[Connection], T]) -> T:
+        """The same for work whose first statement writes and whose others, if any, only read: that
+        statement is its own transaction, which spares PostgreSQL two of three questions."""
+        if self.is_sqlite:
+            return self.write(work)
+        alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with _translated():
+            return self._transact(alone, work, _COLLISIONS)
+
+    def _transact(self, engine: Engine, work: Callable[[Connection], T], more: int) -> T:
         try:
-            with self.engine.begin() as connection:
+            with engine.begin() as connection:
                 return work(connection)
         except (OperationalError, IntegrityError) as error:
             if not _collided(error) or more == 0:
                 raise
-        return self._transact(work, more - 1)
+        return self._transact(engine, work, more - 1)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -162,7 +184,7 @@ class _Job:
         self.future: Future[Any] = Future()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, connections: int = 10) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
@@ -174,13 +196,31 @@ def _engine(url: str) -> Engine:
         return engine
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(
+    engine = create_engine(
         parsed,
-        pool_pre_ping=True,
-        pool_size=10,
+        pool_size=connections,
         connect_args={"connect_timeout": 5},
         hide_parameters=True,  # an error's text is logged, and parameters are customers' words
     )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", functools.partial(_ask_after_idleness, engine))
+    return engine
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ask_after_idleness(
+    engine: Engine, connection: Any, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """A connection that has died meanwhile is replaced; nobody notices."""
+    if time.monotonic() - record.info.get("used", time.monotonic()) < _IDLE_SECONDS:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except Exception as error:
+        raise DisconnectionError from error
 
 
 def _make_private(path: Path) -> None:

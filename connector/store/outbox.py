@@ -1,30 +1,18 @@
-"""Named queries of the outbox: put, claim with lease and fencing token, record what came of it."""
+"""Named queries of the outbox: put, change, hold, retry; `store.sending` is how its rows go out."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    and_,
-    case,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, case, func, insert, select, update
 
-from connector import faultpoints
 from connector.store.alarms import clear_alarm
 from connector.store.arrivals import insert_ignoring
-from connector.store.tables import accounts, actions, attempts, suppressions
+from connector.store.tables import accounts, actions, suppressions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
 _OPEN = ("waiting", "sending")
 UNSENT = ("waiting", "held", "superseded", "withheld")
@@ -72,106 +60,6 @@ def cases_since(connection: Connection, source: str, since: datetime) -> int:
         actions.c.created_at >= since,
     )
     return connection.scalar(statement) or 0
-
-
-def claim(
-    connection: Connection, sink: str, limit: int, now: datetime, lease: timedelta
-) -> Sequence[Any]:
-    """Lease this sink's due actions; each gets a new fencing token, so a stale holder's miss."""
-    base = actions.alias("base")
-    free = or_(actions.c.lease_until.is_(None), actions.c.lease_until <= now)
-    paused = select(accounts.c.account).where(accounts.c.paused_until > now)
-    chosen = (
-        select(actions.c.id)
-        .outerjoin(base, base.c.id == actions.c.amends)
-        .where(
-            actions.c.sink == sink,
-            actions.c.state.in_(_OPEN),
-            actions.c.due_at <= now,
-            free,
-            actions.c.account.not_in(paused),
-            _has_its_turn(base),
-        )
-        .order_by(actions.c.due_at, actions.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=actions)
-    )
-    ids = connection.scalars(chosen).all()
-    if not ids:
-        return []
-    connection.execute(
-        update(actions)
-        .where(actions.c.id.in_(ids))
-        .values(lease_until=now + lease, fence=actions.c.fence + 1)
-    )
-    statement = select(actions, base.c.remote_id.label("base_remote_id")).outerjoin(
-        base, base.c.id == actions.c.amends
-    )
-    ordered = statement.where(actions.c.id.in_(ids)).order_by(actions.c.due_at, actions.c.id)
-    return connection.execute(ordered).all()
-
-
-def _has_its_turn(base: Any) -> ColumnElement[bool]:
-    """An amendment waits until its case exists at the far side, and for amendments before it."""
-    earlier = actions.alias("earlier")
-    before = select(earlier.c.id).where(
-        earlier.c.response_id == actions.c.response_id,
-        earlier.c.amends == actions.c.amends,
-        earlier.c.id < actions.c.id,
-        earlier.c.state.in_(_OPEN),
-    )
-    return or_(actions.c.amends.is_(None), and_(base.c.state == "done", ~exists(before)))
-
-
-def still_mine(connection: Connection, claimed: Sequence[Any]) -> set[int]:
-    """Which of these are unchanged since we claimed them; locked until the transaction ends."""
-    fences = {row.id: row.fence for row in claimed}
-    if faultpoints.broken("fence"):
-        return set(fences)
-    statement = select(actions.c.id, actions.c.fence, actions.c.state).where(
-        actions.c.id.in_(fences)
-    )
-    rows = connection.execute(statement.order_by(actions.c.id).with_for_update()).all()
-    return {row.id for row in rows if row.fence == fences[row.id] and row.state in _OPEN}
-
-
-def next_due(connection: Connection, sink: str, now: datetime) -> datetime | None:
-    """When this sink has something to do next; an account's pause and running leases count.
-
-    An amendment whose case is not made yet is not due: the case is, or waits for a person.
-    """
-    base = actions.alias("base")
-    open_ones = (actions.c.sink == sink) & actions.c.state.in_(_OPEN)
-    rows = connection.execute(
-        select(actions.c.due_at, actions.c.lease_until, accounts.c.paused_until)
-        .outerjoin(accounts, accounts.c.account == actions.c.account)
-        .outerjoin(base, base.c.id == actions.c.amends)
-        .where(open_ones, _has_its_turn(base))
-        .order_by(actions.c.due_at)
-        .limit(50)
-    ).all()
-    times: list[datetime] = [max(t for t in (*row, now) if t is not None) for row in rows]
-    return min(times, default=None)
-
-
-def start_attempts(connection: Connection, rows: Collection[Any], step: str, now: datetime) -> None:
-    values = [
-        {"action_id": row.id, "number": row.attempts + 1, "step": step, "started_at": now}
-        for row in rows
-    ]
-    if values:
-        connection.execute(insert(attempts), values)
-
-
-def end_attempt(
-    connection: Connection, action: int, outcome: str, error: str | None, now: datetime
-) -> None:
-    latest = select(func.max(attempts.c.id)).where(attempts.c.action_id == action)
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.id == latest.scalar_subquery(), attempts.c.ended_at.is_(None))
-        .values(ended_at=now, outcome=outcome, error=error)
-    )
 
 
 def pause_account(connection: Connection, account: str, until: datetime, reason: str) -> None:
@@ -231,10 +119,6 @@ def drop_amendments(connection: Connection, parked: Any, into_case: bool, now: d
     connection.execute(update(actions).where(waiting).values(**unneeded))
 
 
-def is_superseded(connection: Connection, action: int) -> bool:
-    return connection.scalar(select(actions.c.state).where(actions.c.id == action)) == "superseded"
-
-
 def waiting_by_sink(connection: Connection) -> dict[str, int]:
     """Sink -> actions that still have to go out, or are held."""
     open_ones = actions.c.state.in_((*_OPEN, "held"))
@@ -285,11 +169,3 @@ def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str
     over = accounts.c.account.in_(paused) & (accounts.c.paused_until > now)
     connection.execute(update(accounts).where(over).values(paused_until=now))
     return counts
-
-
-def free_leases(connection: Connection) -> None:
-    """For the only engine of a store, at its start: whoever held these is dead."""
-    held = actions.c.lease_until.is_not(None)
-    connection.execute(
-        update(actions).where(held).values(lease_until=None, fence=actions.c.fence + 1)
-    )

@@ -17,6 +17,7 @@ SECONDS = {
     "lease": LEASE_SECONDS,
     "key_lifetime": KEY_TRUSTED_SECONDS,
     "look_again_after": 2.0,
+    "late": 2.0,
     "silence": 2.0,
     "first_wait": 2.0,
 }

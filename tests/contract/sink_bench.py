@@ -18,7 +18,7 @@ from connector.domain import EarlierAnswer, Facts, History, Order, amendment_key
 from connector.http import Session
 from connector.ports import SinkSettings
 from connector.sandbox import Sandbox, Vendor
-from connector.store import Store, alarms, outbox
+from connector.store import Store, alarms, outbox, sending
 from connector.store.tables import accounts, actions
 from tests.contract.harness import Raw, Shown, SinkHarness
 from tests.contract.sink_harness import common
@@ -131,7 +131,7 @@ class SinkBench:
             if self.deliver(sink).actions:
                 continue
             with self.store.read() as connection:
-                due = outbox.next_due(connection, SINK, self.now())
+                due = sending.next_due(connection, SINK, self.now())
             if due is None:
                 return
             self.wait((due - self.now()) + timedelta(milliseconds=10))

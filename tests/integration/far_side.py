@@ -10,7 +10,7 @@ from typing import Any
 from connector import delivery
 from connector.domain import Receipt
 from connector.ports import Capabilities
-from connector.store import alarms, outbox
+from connector.store import alarms, outbox, sending
 
 CASES = Capabilities(
     opens_case=True, batch=10, can_find=True, look_again_after=timedelta(minutes=2)
@@ -96,7 +96,7 @@ class Post:
             if self.deliver(sink):
                 continue
             with self.store.read() as connection:
-                due = outbox.next_due(connection, sink, self.world.now)
+                due = sending.next_due(connection, sink, self.world.now)
             if due is None:
                 return
             self.world.now = max(self.world.now, due)

@@ -26,7 +26,8 @@ FINDABLE = Capabilities(
 )
 BLIND = Capabilities()
 
-OUTCOMES = ("heard", "reply lost", "reply lost", "failed unheard", "refused", "not now")
+OUTCOMES = ("heard", "reply lost", "reply lost", "failed unheard", "refused", "not now", "dies")
+CALLS = 4  # in one round, where the far side can be asked
 POINTS = ("claimed", "prepared", "sending", "sent", "recorded")
 
 
@@ -46,6 +47,7 @@ class Counting:
     arrivals: Counter[str] = field(default_factory=Counter)
     keys: dict[str, tuple[datetime, bytes]] = field(default_factory=dict)
     prepared: int = 0
+    calls: int = 0  # of this round
 
     def prepare(self, orders: Any, now: datetime) -> list[bytes]:
         """Never the same bytes twice, so that a request that was not frozen is noticed."""
@@ -53,6 +55,7 @@ class Counting:
         return [f"{self.prepared} {order.key}".encode() for order in orders]
 
     def send(self, batch: Any, now: datetime) -> list[Any]:
+        self.calls += 1
         if self.outcome == "not now":
             raise TryLater("429", 30, account_wide=True)
         if self.outcome == "refused":
@@ -64,6 +67,8 @@ class Counting:
         receipts = [self._make(one, now) for one in batch]
         if self.outcome == "reply lost":
             raise LookFirst("no answer")
+        if self.outcome == "dies" and self.calls == CALLS // 2:
+            raise Crash
         return receipts
 
     def find(self, batch: Any, now: datetime) -> list[Any]:
@@ -94,7 +99,6 @@ class Worker:
         self, store: Any, id: str, sink: Counting, clock: Callable[[], datetime], at: str, do: str
     ) -> None:
         self.id, self.at, self.do = id, at, do
-        self.began = clock()
         self.failure: BaseException | None = None
         self._paused = threading.Event()  # asleep, or over
         self._woken = threading.Event()
@@ -134,7 +138,11 @@ class Worker:
 
     def _run(self, store: Any, sink: Counting, clock: Callable[[], datetime]) -> None:
         try:
-            delivery.deliver_batch(store, self.id, sink, clock)
+            courier = delivery.Courier(store, self.id, sink, clock)
+            if sink.capabilities.can_find:  # as after a while of backlog
+                courier.pace.size = CALLS * sink.capabilities.batch
+            sink.calls = 0
+            courier.round()
         except Crash:
             pass
         except BaseException as error:  # noqa: BLE001 - raised where the test sees it

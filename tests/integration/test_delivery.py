@@ -13,7 +13,7 @@ from connector import delivery
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, Refused, TryLater
 from connector.ports import Capabilities
-from connector.store import alarms, outbox
+from connector.store import alarms, outbox, sending
 
 FINDS = Capabilities(
     opens_case=True, batch=10, can_find=True, look_again_after=timedelta(minutes=2)
@@ -143,8 +143,8 @@ def test_a_worker_killed_after_its_send_leaves_one_effect_or_a_doubt(post, monke
     class Killed(BaseException):
         pass
 
-    def die(_round, results):
-        if results:
+    def die(_round, tried):
+        if tried:
             raise Killed
 
     with monkeypatch.context() as patched:
@@ -307,8 +307,8 @@ def test_two_workers_never_send_the_same_action(post):
     for number in range(4):
         post.world.answer(id=str(number), score=2)
     store, now = post.world.workspace.store, post.world.now
-    first = store.write(lambda c: outbox.claim(c, "desk", 2, now, delivery.LEASE))
-    second = store.write(lambda c: outbox.claim(c, "desk", 9, now, delivery.LEASE))
+    first = store.write(lambda c: sending.claim(c, "desk", 2, now, delivery.LEASE))
+    second = store.write(lambda c: sending.claim(c, "desk", 9, now, delivery.LEASE))
 
     assert {row.id for row in first} & {row.id for row in second} == set()
     assert len(first) + len(second) == 4

@@ -10,7 +10,7 @@ import pytest
 from connector import delivery
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, Refused, TryLater
-from connector.store import outbox
+from connector.store import outbox, sending
 from connector.store.database import StoreDown
 from tests.integration.far_side import HOUR, MESSAGES, Post
 
@@ -140,7 +140,7 @@ def test_trouble_before_the_send_is_tried_less_and_less_often(post, monkeypatch)
     monkeypatch.setattr(post.desk, "prepare", unreachable)
     for _ in range(12):
         with post.store.read() as connection:
-            due = outbox.next_due(connection, "desk", post.world.now)
+            due = sending.next_due(connection, "desk", post.world.now)
         post.world.now = max(post.world.now, due)
         post.deliver()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.store import Store, alarms, arrivals, outbox, watching
+from connector.store import Store, alarms, arrivals, outbox, sending, watching
 
 SINK = "desk"
 
@@ -35,7 +35,7 @@ def add(store: Store, row: dict[str, Any]) -> int:
 
 def next_due(store: Store, now: datetime) -> datetime | None:
     with store.read() as connection:
-        return outbox.next_due(connection, SINK, now)
+        return sending.next_due(connection, SINK, now)
 
 
 @pytest.mark.parametrize("state", ["sending", "in_doubt", "held"])
