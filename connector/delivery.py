@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from connector import faultpoints, outcomes, retry
 from connector.domain import Order, Prepared, Receipt
 from connector.errors import ConnectorError, TryLater
-from connector.ports import Sink
-from connector.store import answers, outbox
+from connector.ports import Metered, Sink
+from connector.store import answers, limits, outbox
 from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
@@ -40,9 +40,13 @@ T = TypeVar("T")
 
 @dataclass
 class Delivered:
-    """What one round did, by outcome (done, wait, parked, in_doubt, withheld)."""
+    """What one round did, by outcome (done, wait, parked, in_doubt, withheld).
+
+    `again_at`: it did nothing because the account may make no call before then.
+    """
 
     outcomes: dict[str, int] = field(default_factory=dict)
+    again_at: datetime | None = None
 
     @property
     def actions(self) -> int:
@@ -61,11 +65,14 @@ def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Deliv
     done = Delivered()
     now = clock()
     limit = sink.capabilities.batch
-    claimed = store.write(lambda c: outbox.claim(c, sink_id, limit, now, LEASE))
+    turn = _Turn(sink)
+    claimed, done.again_at = store.write(
+        lambda c: turn.claim(c, limit, now, lambda n: outbox.claim(c, sink_id, n, now, LEASE))
+    )
     if not claimed:
         return done
     faultpoints.reach("claimed", sink_id)
-    round_ = _Round(store, sink, clock, done)
+    round_ = _Round(store, sink, clock, done, turn)
     readable = round_.readable(claimed)
     fresh = [row for row in readable if row.request is None]
     unheard = [row for row in readable if row.request is not None]
@@ -73,11 +80,36 @@ def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Deliv
     return done
 
 
+class _Turn:
+    """The calls that a round may make; without limits nothing is asked and nothing written."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._meter = sink.meter if isinstance(sink, Metered) else None
+        self._account = sink.account if self._meter else ""
+
+    def claim(
+        self, connection: Connection, most: int, now: datetime, rows: Callable[[int], Sequence[Any]]
+    ) -> limits.Claimed:
+        if self._meter is None:
+            return limits.Claimed(rows(most))
+        return limits.claim_within(connection, self._account, self._meter, most, now, rows)
+
+    def settle(self, now: datetime) -> Callable[[Connection], None]:
+        """What is written beside the next record: the calls beyond those claimed, and news."""
+        meter = self._meter
+        if meter is None or (bill := meter.bill(now)) is None:
+            return lambda _: None
+        return lambda connection: limits.pay(connection, self._account, meter, bill, now)
+
+
 class _Round:
     """One batch on its way. Every step commits before the next begins."""
 
-    def __init__(self, store: Store, sink: Sink, clock: Clock, done: Delivered) -> None:
+    def __init__(
+        self, store: Store, sink: Sink, clock: Clock, done: Delivered, turn: _Turn
+    ) -> None:
         self.store = store
+        self.turn = turn
         self.sink = sink
         self.can = faultpoints.hurried(sink.capabilities)
         self.clock = clock
@@ -206,9 +238,12 @@ class _Round:
         if not results:
             return
         now = self.clock()
+        settle = self.turn.settle(now)
 
         def work(connection: Connection) -> list[str]:
-            return [outcomes.record(connection, *each, self.can, looking, now) for each in results]
+            told = [outcomes.record(connection, *each, self.can, looking, now) for each in results]
+            settle(connection)  # last: everybody locks an action before its account
+            return told
 
         for (row, result), outcome in zip(results, self._insist(work), strict=True):
             if outcome:

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _ROUND_SECONDS = 20.0  # then a successor is woken, perhaps in a process that has less to do
 _HELP_SECONDS = 1.0
+_SHORTEST_WAIT_SECONDS = 0.05  # many threads may wait for the same turn
 _EARLY = 0.1  # of `poll_every`: the schedule's clock and ours need not agree to the millisecond
 
 
@@ -86,12 +87,21 @@ class Stages:
     def _deliver(self, id: str, sink: Sink) -> None:
         told = -_HELP_SECONDS
         for seconds in self._rounds(deliver(id)):
-            if not delivery.deliver_batch(self.workspace.store, id, sink, self._clock).actions:
+            delivered = delivery.deliver_batch(self.workspace.store, id, sink, self._clock)
+            if delivered.again_at is not None:
+                self._wait_for_turn(delivered.again_at)
+                continue
+            if not delivered.actions:
                 return
             if seconds - told >= _HELP_SECONDS:
                 # Where this batch was, there may be more: somebody idle can help.
                 self._ring(deliver(id))
                 told = seconds
+
+    def _wait_for_turn(self, until: datetime) -> None:
+        """In this thread, which belongs to the sink: a wake-up through the broker comes later."""
+        wait = (until - self._clock()).total_seconds()
+        self.stopping.wait(min(max(wait, _SHORTEST_WAIT_SECONDS), _ROUND_SECONDS))
 
     def _rounds(self, successor: Wakeup) -> Iterator[float]:
         """The seconds since the beginning, until told to stop or it is somebody else's turn."""

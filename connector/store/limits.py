@@ -1,0 +1,110 @@
+"""Named queries of the accounts' limits: whose turn it is, what was used, what was learned.
+
+Every claim of a limited account passes its one row, so that all workers of all processes share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import select, update
+
+from connector.limits import NEARLY_USED_UP, Bill, Limit, Meter, Quota, pace
+from connector.store.alarms import clear_alarm, raise_alarm
+from connector.store.arrivals import insert_ignoring
+from connector.store.tables import accounts
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+class Claimed(NamedTuple):
+    """`again_at`: nothing was claimed because no call may be made before then."""
+
+    rows: Sequence[Any]
+    again_at: datetime | None = None
+
+
+def claim_within(
+    connection: Connection,
+    account: str,
+    meter: Meter,
+    most: int,
+    now: datetime,
+    claim: Callable[[int], Sequence[Any]],
+) -> Claimed:
+    """What `claim(n)` finds, for no more actions than the account has calls for; these are taken in
+    the same transaction. Waiting for a turn is no attempt and no failure."""
+    if not meter.limited:
+        return Claimed(claim(most))
+    row = _locked(connection, account)
+    if row.paused_until is not None and row.paused_until > now:
+        return Claimed(())
+    learned = _learned(row)
+    limit = meter.limit(learned)
+    keep = pace(limit, meter.share)
+    # After a pause nothing was saved up: the vendor has just said that it was too much.
+    free_at = max((at for at in (row.free_at, row.paused_until) if at is not None), default=None)
+    ready, needed = keep.ready(free_at, now), meter.allowance.least
+    if ready < min(needed, keep.burst):
+        return Claimed((), keep.when(free_at, needed, now))
+    rows = claim(meter.allowance.actions(ready, most))
+    if rows:
+        calls = meter.allowance.calls(rows)
+        free_at = keep.after(free_at, calls, now)
+        meter.grant(calls, learned, keep, free_at)
+        known = {"limit_calls": limit.calls, "limit_seconds": limit.seconds}
+        _change(connection, account, free_at=free_at, limit_share=meter.share, **known)
+    return Claimed(rows)
+
+
+def pay(connection: Connection, account: str, meter: Meter, bill: Bill, now: datetime) -> None:
+    """Write down what a round owes and what the vendor has said."""
+    row = _locked(connection, account)
+    values: dict[str, Any] = {}
+    if bill.limit is not None:
+        values |= {"told_calls": bill.limit.calls, "told_seconds": bill.limit.seconds}
+    if meter.limited:
+        limit = meter.limit(bill.limit or _learned(row))
+        keep = pace(limit, meter.share)
+        free_at = keep.after(row.free_at, bill.calls, now)
+        if bill.spare is not None:
+            free_at = keep.lowered(free_at, bill.spare, now)
+        values |= {"free_at": free_at, "limit_share": meter.share}
+        values |= {"limit_calls": limit.calls, "limit_seconds": limit.seconds}
+    if bill.quota is not None:
+        values |= {"quota_calls": bill.quota.calls, "quota_used": bill.quota.used}
+        values |= {"quota_at": now}
+        _watch(connection, account, bill.quota, now)
+    _change(connection, account, **values)
+
+
+def _watch(connection: Connection, account: str, quota: Quota, now: datetime) -> None:
+    if quota.used < quota.calls * NEARLY_USED_UP:
+        clear_alarm(connection, "quota", account, now)
+        return
+    message = (
+        f"{account}: {quota.used:,} of the {quota.calls:,} calls of its day are used, by everybody "
+        "who uses this account; when none is left, it waits until the vendor gives new ones"
+    )
+    raise_alarm(connection, "quota", account, message, now)
+
+
+def _learned(row: Any) -> Limit | None:
+    return None if row.told_calls is None else Limit(row.told_calls, row.told_seconds)
+
+
+def _locked(connection: Connection, account: str) -> Any:
+    statement = select(accounts).where(accounts.c.account == account).with_for_update()
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        new = insert_ignoring(connection, accounts).values(account=account)
+        connection.execute(new.on_conflict_do_nothing(index_elements=["account"]))
+        row = connection.execute(statement).one()
+    return row
+
+
+def _change(connection: Connection, account: str, **values: object) -> None:
+    connection.execute(update(accounts).where(accounts.c.account == account).values(**values))
