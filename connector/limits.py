@@ -94,8 +94,9 @@ class Pace(NamedTuple):
         return 0 if behind < timedelta(0) else behind // self.interval + 1
 
     def after(self, free_at: datetime | None, calls: int, now: datetime) -> datetime:
-        """`free_at` when so many calls were given out; more than are ready become a debt."""
-        return self._start(free_at, now) + calls * self.interval
+        """`free_at` when so many calls were given out; more than are ready become a debt, of a
+        window at most: then no vendor remembers them."""
+        return min(self._start(free_at, now) + calls * self.interval, now + self.window)
 
     def when(self, free_at: datetime | None, calls: int, now: datetime) -> datetime:
         """When so many calls (the burst at most) will be ready."""
@@ -108,10 +109,12 @@ class Pace(NamedTuple):
         return max(self._start(free_at, now), told)
 
     def _start(self, free_at: datetime | None, now: datetime) -> datetime:
-        """Not so far back that more than a burst is ready; and not further ahead than a window,
-        after which no vendor remembers: a clock that was set back may cost no more than that."""
+        """Not so far back that more than a burst is ready. Two windows ahead it never is (clocks
+        of two machines may differ by one), unless the clock was set back: then it begins anew."""
+        if free_at is not None and free_at > now + 2 * self.window:
+            return now
         earliest = now - (self.burst - 1) * self.interval
-        return earliest if free_at is None else min(max(free_at, earliest), now + self.window)
+        return earliest if free_at is None else max(free_at, earliest)
 
 
 def usable(limit: Limit, share: float) -> int:

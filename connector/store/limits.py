@@ -27,6 +27,19 @@ class Claimed(NamedTuple):
     again_at: datetime | None = None
 
 
+class Standing(NamedTuple):
+    """How an account stands now. `left`: calls that may be made at once, of `burst` at most."""
+
+    account: str
+    limit: Limit | None
+    share: float
+    left: int
+    burst: int
+    wait_until: datetime | None  # no call before then: its turn, or a pause
+    reason: str  # of a pause
+    quota: Quota | None
+
+
 def claim_within(
     connection: Connection,
     account: str,
@@ -79,6 +92,35 @@ def pay(connection: Connection, account: str, meter: Meter, bill: Bill, now: dat
         values |= {"quota_at": now}
         _watch(connection, account, bill.quota, now)
     _change(connection, account, **values)
+
+
+def standings(connection: Connection, now: datetime) -> list[Standing]:
+    """Every account that was used or paused, by name."""
+    rows = connection.execute(select(accounts).order_by(accounts.c.account)).all()
+    return [_standing(row, now) for row in rows]
+
+
+def _standing(row: Any, now: datetime) -> Standing:
+    limit, left, burst, turn = None, 0, 0, None
+    if row.limit_calls is not None:
+        limit = Limit(row.limit_calls, row.limit_seconds)
+        keep = pace(limit, row.limit_share)
+        left, burst = keep.ready(row.free_at, now), keep.burst
+        turn = keep.when(row.free_at, 1, now)
+    ahead = [at for at in (turn, row.paused_until) if at is not None and at > now]
+    paused = row.paused_until is not None and row.paused_until > now
+    quota = None if row.quota_calls is None else Quota(row.quota_calls, row.quota_used)
+    until, reason = max(ahead, default=None), str(row.reason or "") if paused else ""
+    return Standing(
+        row.account,
+        limit,
+        row.limit_share or 0.0,
+        0 if paused else left,
+        burst,
+        until,
+        reason,
+        quota,
+    )
 
 
 def _watch(connection: Connection, account: str, quota: Quota, now: datetime) -> None:
