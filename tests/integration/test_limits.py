@@ -182,7 +182,8 @@ def test_an_account_that_gets_a_429_waits_for_everybody_and_another_sink_goes_on
     store.write(lambda c: c.execute(update(actions).where(actions.c.id == one).values(**there)))
 
     assert first.deliver().outcomes == {"done": 5, "wait": 5}
-    assert (second.deliver().actions, vendor.refused) == (0, 5)
+    paused = second.deliver()
+    assert (paused.actions, paused.again_at, vendor.refused) == (0, None, 5)
     assert other.deliver("hub").outcomes == {"done": 1}
     with store.read() as connection:
         due = outbox.next_due(connection, "desk", world.now)
