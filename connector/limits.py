@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from connector.text import parse_duration
 
 USUAL_SHARE = 0.8
-NEARLY_USED_UP = 0.95
+NEARLY_USED_UP, ENOUGH_AGAIN = 0.95, 0.9  # of a day's quota: the alarm comes, and goes again
 _BURST_PART = 10  # a tenth of what we may use goes out at once; the rest is spread evenly
 _SMALLEST_STEP = timedelta(microseconds=1)
 _NUMBER = re.compile(r"[0-9]{1,9}")

@@ -239,7 +239,8 @@ class Sink(Protocol):
 
 @runtime_checkable
 class Metered(Protocol):
-    """A sink whose calls are counted, because its vendor limits them. Without it: no limit."""
+    """A sink whose calls are counted and limited; `settings.meter(…)` makes its meter. Every
+    registered sink is one, so that `use_at_most` and `limit` hold for all of them."""
 
     meter: Meter
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select, update
 
-from connector.limits import NEARLY_USED_UP, Bill, Limit, Meter, Quota, pace
+from connector.limits import ENOUGH_AGAIN, NEARLY_USED_UP, Bill, Limit, Meter, Quota, pace
 from connector.store.alarms import clear_alarm, raise_alarm
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import accounts
@@ -28,13 +28,12 @@ class Claimed(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How an account stands now. `left`: calls that may be made at once, of `burst` at most."""
+    """How an account stands now. `left`: calls that we may make at once."""
 
     account: str
     limit: Limit | None
     share: float
     left: int
-    burst: int
     wait_until: datetime | None  # no call before then: its turn, or a pause
     reason: str  # of a pause
     quota: Quota | None
@@ -101,31 +100,28 @@ def standings(connection: Connection, now: datetime) -> list[Standing]:
 
 
 def _standing(row: Any, now: datetime) -> Standing:
-    limit, left, burst, turn = None, 0, 0, None
+    limit, left, turn = None, 0, None
     if row.limit_calls is not None:
         limit = Limit(row.limit_calls, row.limit_seconds)
         keep = pace(limit, row.limit_share)
-        left, burst = keep.ready(row.free_at, now), keep.burst
-        turn = keep.when(row.free_at, 1, now)
+        left, turn = keep.ready(row.free_at, now), keep.when(row.free_at, 1, now)
     ahead = [at for at in (turn, row.paused_until) if at is not None and at > now]
     paused = row.paused_until is not None and row.paused_until > now
-    quota = None if row.quota_calls is None else Quota(row.quota_calls, row.quota_used)
-    until, reason = max(ahead, default=None), str(row.reason or "") if paused else ""
     return Standing(
-        row.account,
-        limit,
-        row.limit_share or 0.0,
-        0 if paused else left,
-        burst,
-        until,
-        reason,
-        quota,
+        account=row.account,
+        limit=limit,
+        share=row.limit_share or 0.0,
+        left=0 if paused else left,
+        wait_until=max(ahead, default=None),
+        reason=str(row.reason or "") if paused else "",
+        quota=None if row.quota_calls is None else Quota(row.quota_calls, row.quota_used),
     )
 
 
 def _watch(connection: Connection, account: str, quota: Quota, now: datetime) -> None:
     if quota.used < quota.calls * NEARLY_USED_UP:
-        clear_alarm(connection, "quota", account, now)
+        if quota.used < quota.calls * ENOUGH_AGAIN:  # workers may hear of it out of order
+            clear_alarm(connection, "quota", account, now)
         return
     message = (
         f"{account}: {quota.used:,} of the {quota.calls:,} calls of its day are used, by everybody "

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from connector import sinks
 from connector.delivery import deliver_batch
+from connector.http import Session
+from connector.limits import Limit
 from connector.store import Store
 from connector.store.tables import accounts
 from tests.contract.sink_bench import SINK, SinkBench
@@ -80,6 +83,22 @@ def test_two_workers_get_no_429_from_a_strict_vendor(
     assert (told.told_calls, told.told_seconds) == (limit, seconds)
     for worker in workers:
         worker.store.close()
+
+
+@pytest.mark.parametrize("kind", sinks.REGISTRY)
+def test_every_sink_keeps_to_the_operators_limit(new_bench: MakeBench, kind: str) -> None:
+    bench = new_bench(SINKS[kind])
+    chosen = bench.chosen().model_copy(update={"limit": Limit(1, 60)})
+    sink: Any = sinks.load(kind)(chosen, Session(chosen.base_url, bench.timeout))
+    sink.capabilities = replace(sink.capabilities, batch=1)
+    bench.place(1)
+    bench.place(2)
+    assert bench.deliver(sink).actions == 1
+    again_at = bench.deliver(sink).again_at
+    assert again_at is not None
+    assert again_at - bench.now() > timedelta(seconds=50)
+    bench.wait(again_at - bench.now())
+    assert bench.deliver(sink).actions == 1
 
 
 def test_what_people_use_of_a_zendesk_account_is_left_to_them(new_bench: MakeBench) -> None:
