@@ -24,8 +24,8 @@ from connector.errors import ConnectorError, Paused, TryLater
 from connector.keeper import LEASE, Keeper
 from connector.outcomes import Claimed, Tried
 from connector.pace import Pace
-from connector.ports import Sink
-from connector.store import answers, outbox, sending
+from connector.ports import Metered, Sink
+from connector.store import answers, limits, outbox, sending
 from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ T = TypeVar("T")
 
 @dataclass
 class Delivered:
-    """What one round did, by outcome (done, wait, parked, in_doubt, withheld)."""
+    """What one round did, by outcome (done, wait, parked, in_doubt, withheld).
+
+    `again_at`: it did nothing because the account may make no call before then.
+    """
 
     outcomes: dict[str, int] = field(default_factory=dict)
+    again_at: datetime | None = None
 
     @property
     def actions(self) -> int:
@@ -71,42 +75,41 @@ class Courier:
         self._sink = sink
         self._clock = clock
         self._keeper = keeper
+        self._turn = _Turn(sink)
         self.pace = Pace(sink.capabilities)
 
-    def round(self, limit: int | None = None, more: Callable[[], None] = lambda: None) -> Delivered:
-        """One round; empty when nothing is due.
+    def round(self, more: Callable[[], None] = lambda: None) -> Delivered:
+        """One round; empty when nothing is due, or when it is not the account's turn.
 
-        Args:
-            limit: how many actions the account takes now, where somebody counts; at most so many
-                are claimed.
-            more: called when the claim was full, before anything is sent: there may be work for
-                others too.
+        `more` is called when the claim was full, before anything is sent: there may be work for
+        others too.
 
         Raises:
             StoreDown: when the database is down; leases run out and everything is tried again.
         """
-        now, done = self._clock(), Delivered()
-        asked = self.pace.size if limit is None else min(self.pace.size, limit)
-        if asked <= 0:
-            return done
-        rows, cases = self._store.write_one(lambda c: self._claim(c, asked, now))
+        now, asked, done = self._clock(), self.pace.size, Delivered()
+        write = self._store.write if self._turn.counted else self._store.write_one
+        claimed, cases = write(lambda c: self._claim(c, asked, now))
+        rows, done.again_at = claimed
         if rows:
             faultpoints.reach("claimed", self._id)
             if len(rows) == asked:
                 more()
             with self._keeper.holding(rows) if self._keeper else contextlib.nullcontext():
-                round_ = _Round(self._store, self._sink, self._clock, done)
+                round_ = _Round(self._store, self._sink, self._clock, done, self._turn)
                 round_.deliver(rows, cases)
                 self.pace.learn(asked, len(rows), round_.calling)
-        else:
+        elif done.again_at is None:
             self.pace.learn(asked, 0, 0.0)
         return done
 
     def _claim(
         self, connection: Connection, most: int, now: datetime
-    ) -> tuple[Sequence[Any], Mapping[int, str | None]]:
-        rows = sending.claim(connection, self._id, most, now, LEASE)
-        return rows, sending.cases_of(connection, rows)
+    ) -> tuple[limits.Claimed, Mapping[int, str | None]]:
+        claimed = self._turn.claim(
+            connection, most, now, lambda n: sending.claim(connection, self._id, n, now, LEASE)
+        )
+        return claimed, sending.cases_of(connection, claimed.rows)
 
 
 def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Delivered:
@@ -114,11 +117,41 @@ def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Deliv
     return Courier(store, sink_id, sink, clock).round()
 
 
+class _Turn:
+    """The calls that a round may make; without limits nothing is asked and nothing written."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._meter = sink.meter if isinstance(sink, Metered) else None
+        self._account = sink.account if self._meter else ""
+
+    @property
+    def counted(self) -> bool:
+        """Does a claim write more than the claim itself?"""
+        return self._meter is not None and self._meter.limited
+
+    def claim(
+        self, connection: Connection, most: int, now: datetime, rows: Callable[[int], Sequence[Any]]
+    ) -> limits.Claimed:
+        if self._meter is None:
+            return limits.Claimed(rows(most))
+        return limits.claim_within(connection, self._account, self._meter, most, now, rows)
+
+    def settle(self, now: datetime) -> Callable[[Connection], None]:
+        """What is written beside the next record: the calls beyond those claimed, and news."""
+        meter = self._meter
+        if meter is None or (bill := meter.bill(now)) is None:
+            return lambda _: None
+        return lambda connection: limits.pay(connection, self._account, meter, bill, now)
+
+
 class _Round:
     """What was claimed on its way. Every step commits before the next begins."""
 
-    def __init__(self, store: Store, sink: Sink, clock: Clock, done: Delivered) -> None:
+    def __init__(
+        self, store: Store, sink: Sink, clock: Clock, done: Delivered, turn: _Turn
+    ) -> None:
         self.store = store
+        self.turn = turn
         self.sink = sink
         self.can = faultpoints.hurried(sink.capabilities)
         self.clock = clock
@@ -278,10 +311,13 @@ class _Round:
         if not (tried or left):
             return
         now = self.clock()
+        settle = self.turn.settle(now)
 
         def work(connection: Connection) -> list[str]:
             sending.give_back(connection, left)
-            return outcomes.record(connection, tried, self.can, now)
+            told = outcomes.record(connection, tried, self.can, now)
+            settle(connection)  # last: everybody locks an action before its account
+            return told
 
         for one, outcome in zip(tried, self._insist(work), strict=True):
             if outcome:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -26,6 +26,9 @@ from requests.utils import get_environ_proxies
 
 from connector import __version__, faultpoints
 from connector.errors import ConnectorError, LookFirst, Paused, TryLater
+
+if TYPE_CHECKING:
+    from connector.limits import Meter
 
 RETRY_AFTER_SECONDS = (1.0, 3600.0)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -43,7 +46,7 @@ class Session(requests.Session):
 
     `base_url`: every request goes there instead, with its own path and query (a sandbox, a
     gateway). `timeout`: seconds to connect and seconds of silence; it wins over what a client asks
-    for. `pace` is called before each request; it may wait or raise `TryLater`.
+    for.
 
     Raises, from every request:
         TryLater: nothing happened: no connection, 429, 503, and any failure of a read.
@@ -57,11 +60,10 @@ class Session(requests.Session):
         self,
         base_url: str | None = None,
         timeout: tuple[float, float] = (3.05, 20.0),
-        pace: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self._timeout = (timeout[0], faultpoints.seconds("silence", timeout[1]))
-        self._pace = pace
+        self._meter: Meter | None = None
         self._reading = 0
         self._exact: _Exact | None = None
         adapter = _Rebased(base_url) if base_url else HTTPAdapter(max_retries=0)
@@ -71,6 +73,10 @@ class Session(requests.Session):
         self.auth = _unchanged  # else a ~/.netrc of the machine would replace our credentials
         # A session cookie would go on working after the credentials were revoked.
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def report_to(self, meter: Meter) -> None:
+        """Tell this meter of every request and every answer from now on."""
+        self._meter = meter
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -99,8 +105,8 @@ class Session(requests.Session):
         following = request.method in READ_METHODS
         reading = following or self._reading > 0
         what = _name(request)
-        if self._pace is not None:
-            self._pace()
+        if self._meter is not None:
+            self._meter.call()
         if self._exact is not None and not reading:
             self._exact.apply(request)
         kwargs["timeout"] = self._timeout
@@ -110,6 +116,8 @@ class Session(requests.Session):
         except (OSError, urllib3.exceptions.HTTPError) as failure:
             error = _failed(failure, what, reading)
         else:
+            if self._meter is not None:
+                self._meter.hear(response.headers)
             _judge(response, what, reading, following)
             return response
         raise error  # out here, so that it does not carry the cause, whose text holds the whole URL

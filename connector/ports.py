@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, cast, runtime_checkable
 
 import requests
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr
@@ -28,6 +28,7 @@ from connector.domain import (
     Value,
 )
 from connector.errors import ConnectorError
+from connector.limits import USUAL_SHARE, Allowance, Limit, Meter, parse_limit, parse_share
 from connector.text import parse_duration
 
 
@@ -47,6 +48,8 @@ Template = Annotated[str, Templated()]
 TemplateName = Annotated[str, TemplateNamed()]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Secret = SecretStr
+Share = Annotated[float, BeforeValidator(parse_share)]
+OwnLimit = Annotated[Limit, BeforeValidator(parse_limit)]
 
 
 class Transport(Protocol):
@@ -60,6 +63,10 @@ class Transport(Protocol):
         self, body: bytes, headers: Mapping[str, str] | None = None
     ) -> AbstractContextManager[None]:
         """The next write inside goes out with exactly these bytes and extra headers."""
+        ...
+
+    def report_to(self, meter: Meter) -> None:
+        """Tell this meter of every request and every answer from now on."""
         ...
 
 
@@ -153,6 +160,17 @@ class SinkSettings(Value):
     type: str
     name: str = ""
     base_url: str | None = None
+    use_at_most: Share = Field(
+        USUAL_SHARE, description="of the account's limit; the rest is left to people and others"
+    )
+    limit: OwnLimit | None = Field(None, description="calls, where the vendor does not tell it")
+
+    def meter(self, allowance: Allowance, session: requests.Session | None = None) -> Meter:
+        """A meter for one adapter; what goes over `session` is counted."""
+        meter = Meter(allowance, self.use_at_most, self.limit)
+        if session is not None:
+            cast("Transport", session).report_to(meter)
+        return meter
 
 
 class Params(Value):
@@ -217,6 +235,14 @@ class Sink(Protocol):
     def check(self, now: datetime) -> Sequence[Finding]:
         """Reach the vendor read-only and say what is wrong and how to mend it."""
         ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A sink whose calls are counted and limited; `settings.meter(…)` makes its meter. Every
+    registered sink is one, so that `use_at_most` and `limit` hold for all of them."""
+
+    meter: Meter
 
 
 @runtime_checkable

@@ -40,6 +40,7 @@ _COMMANDS = {
     "customers": ("connector.cli.customers:customers", "Import plan, value and owner by CSV."),
     "responses": ("connector.cli.responses:responses", "List and show answers and their fate."),
     "actions": ("connector.cli.actions:actions", "List, show, retry and release actions."),
+    "status": ("connector.cli.status:status", "What waits, for whom, and why."),
     "rules": ("connector.cli.rules:rules", "Check the rules; explain a decision."),
     "erase": ("connector.cli.erase:erase", "Forget a person or one response."),
     "doctor": ("connector.cli.doctor:doctor", "Reach every system; say what is wrong."),

@@ -12,6 +12,7 @@ import fcntl
 import functools
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SHORTEST_SECONDS = 0.01
 _LONGEST_SLEEP_SECONDS = 30.0  # a wake-up lost to another process costs at most this
 _CHORES_SECONDS = 60.0
 _STORE_DOWN_SECONDS = 1.0
@@ -155,13 +157,16 @@ class Embedded:
         return 0 if decided.records else _LONGEST_SLEEP_SECONDS
 
     def _deliver(self, id: str, courier: Courier) -> float:
-        if courier.round().actions:
+        delivered = courier.round()
+        if delivered.actions:
             return 0
         now = utc_now()
-        with self.workspace.store.read() as connection:
-            due = sending.next_due(connection, id, now)
+        due = delivered.again_at
+        if due is None:
+            with self.workspace.store.read() as connection:
+                due = sending.next_due(connection, id, now)
         wait = _LONGEST_SLEEP_SECONDS if due is None else (due - now).total_seconds()
-        return min(max(wait, 0.01), _LONGEST_SLEEP_SECONDS)
+        return min(max(wait, _SHORTEST_SECONDS), _LONGEST_SLEEP_SECONDS)
 
     def _poll(self, id: str, source: Source) -> float:
         now = utc_now()
@@ -199,7 +204,12 @@ def run_once(workspace: Workspace) -> bool:
         pass
     for id in workspace.settings.sinks:
         courier = Courier(workspace.store, id, workspace.new_sink(id), utc_now)
-        while (delivered := courier.round()).actions:
+        while True:
+            delivered = courier.round()
             failed |= any(name not in ("done", "withheld") for name in delivered.outcomes)
+            if delivered.again_at is not None:
+                time.sleep(max((delivered.again_at - utc_now()).total_seconds(), _SHORTEST_SECONDS))
+            elif not delivered.actions:
+                break
     do_chores(workspace, utc_now())
     return failed

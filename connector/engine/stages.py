@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ROUND_SECONDS = 20.0  # then a successor is woken, perhaps in a process that has less to do
+_SHORTEST_WAIT_SECONDS = 0.05  # many threads may wait for the same turn
 _EARLY = 0.1  # of `poll_every`: the schedule's clock and ours need not agree to the millisecond
 
 
@@ -110,8 +111,16 @@ class Stages:
                 self._call_for_help(deliver(id))
 
         for _ in self._rounds(deliver(id)):
-            if not courier.round(more=more).actions:
+            delivered = courier.round(more)
+            if delivered.again_at is not None:
+                self._wait_for_turn(delivered.again_at)
+            elif not delivered.actions:
                 return
+
+    def _wait_for_turn(self, until: datetime) -> None:
+        """In this thread, which belongs to the sink: a wake-up through the broker comes later."""
+        wait = (until - self._clock()).total_seconds()
+        self.stopping.wait(min(max(wait, _SHORTEST_WAIT_SECONDS), _ROUND_SECONDS))
 
     def _call_for_help(self, wakeup: Wakeup) -> None:
         """An idle thread of this process at once, and by the bell one of another."""

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from connector import ports
 from connector.domain import Finding, Order, Prepared, Receipt
 from connector.errors import ConnectorError, LookFirst, Refused, TryLater
+from connector.limits import Allowance
 from connector.ports import Capabilities, Secret, TemplateName
 from connector.sinks import unsubscribe
 from connector.sinks.crm import address_of, vendor_words
@@ -84,6 +85,7 @@ class ThankYouEmail:
 
     def __init__(self, settings: EmailSettings, session: requests.Session) -> None:
         self._settings = settings
+        self.meter = settings.meter(Allowance())  # a call is a message
         self._server = Server(
             host=settings.host,
             port=settings.port,

@@ -19,6 +19,7 @@ from pydantic import Field, StringConstraints
 from connector import ports
 from connector.domain import Finding, Order, Prepared, Receipt
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
+from connector.limits import Allowance
 from connector.ports import Capabilities, Secret, Template
 from connector.sinks.crm import params_of
 from connector.sinks.summary import inert, moment, score_words
@@ -90,6 +91,7 @@ class SlackMessage:
 
     def __init__(self, settings: SlackSettings, session: requests.Session) -> None:
         self._session = session
+        self.meter = settings.meter(Allowance(), session)  # Slack never tells its limits
         self._headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
         self._account = f"slack:{hashed('slack', settings.token.get_secret_value())[:8]}"
 

@@ -19,6 +19,7 @@ AlarmKind = Literal[
     "erased",
     "in_doubt",
     "parked",
+    "quota",
     "remark",
     "silent",
     "sink-failing",

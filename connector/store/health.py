@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 from sqlalchemy import Connection, func, select
 
 from connector.domain import Door
+from connector.store.limits import Standing, standings
 from connector.store.tables import accounts, actions, alarms, decisions, inbox, sources
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Moment(NamedTuple):
     answers: dict[str, datetime]  # source -> when its last answer was decided
     paused_sources: dict[str, datetime]
     paused_accounts: dict[str, datetime]
+    accounts: list[Standing]
     alarms: dict[str, int]  # kind -> open ones
 
 
@@ -54,13 +56,15 @@ def moment(connection: Connection, sinks: Iterable[str], now: datetime) -> Momen
     heard = select(sources.c.id, sources.c.last_answer_at, sources.c.paused_until)
     rows = connection.execute(heard).all()
     paused = select(accounts.c.account, accounts.c.paused_until)
+    paused = paused.where(accounts.c.paused_until > now)
     kinds = select(alarms.c.kind, func.count()).where(alarms.c.cleared_at.is_(None))
     return Moment(
         undecided_since=_undecided_since(connection),
         due_since=_due_since(connection, sinks, now),
         answers={row.id: row.last_answer_at for row in rows if row.last_answer_at is not None},
         paused_sources={row.id: row.paused_until for row in rows if _is_ahead(row[2], now)},
-        paused_accounts={row[0]: row[1] for row in connection.execute(paused) if row[1] > now},
+        paused_accounts={row[0]: row[1] for row in connection.execute(paused)},
+        accounts=standings(connection, now),
         alarms={row[0]: row[1] for row in connection.execute(kinds.group_by(alarms.c.kind))},
     )
 

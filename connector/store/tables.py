@@ -6,6 +6,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -199,13 +200,24 @@ attempts = Table(
     Column("error", Text),
 )
 
-# A vendor account that may not be used for a while, for everyone who uses it.
+# What a vendor limits, for everyone who uses it: paused until; from when one more call may be made
+# (`connector.limits`); the limit that is kept and our share of it; what the vendor told of it and
+# of the day's quota.
 accounts = Table(
     "accounts",
     metadata,
     Column("account", String(200), primary_key=True),
     Column("paused_until", UtcTime),
     Column("reason", Text),
+    Column("free_at", UtcTime),
+    Column("limit_calls", Integer),
+    Column("limit_seconds", Float),
+    Column("limit_share", Float),
+    Column("told_calls", Integer),
+    Column("told_seconds", Float),
+    Column("quota_calls", Integer),
+    Column("quota_used", Integer),
+    Column("quota_at", UtcTime),
 )
 
 alarms = Table(

@@ -24,6 +24,7 @@ from connector.store.database import StoreDown
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from connector.store.limits import Standing
     from connector.workspace import Workspace
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -125,9 +126,32 @@ class _StoreCollector(Collector):
         text = "Vendor accounts that may not be used, and when they are tried again."
         paused = {account: at.timestamp() for account, at in moment.paused_accounts.items()}
         yield _gauge("connector_account_paused_until_timestamp_seconds", text, "account", paused)
+        yield from _of_accounts(moment.accounts, now)
         yield _gauge(
             "connector_alarms_open", "Alarms that nothing has cleared.", "kind", moment.alarms
         )
+
+
+def _of_accounts(accounts: list[Standing], now: datetime) -> Iterator[Metric]:
+    limited = [one for one in accounts if one.limit is not None]
+    text = "Calls that a vendor's account allows in its window, by everybody who uses it."
+    allowed = {one.account: one.limit.calls for one in limited if one.limit}
+    yield _gauge("connector_account_limit_calls", text, "account", allowed)
+    text = "The length of that window."
+    windows = {one.account: one.limit.seconds for one in limited if one.limit}
+    yield _gauge("connector_account_limit_window_seconds", text, "account", windows)
+    text = "Calls that we may make at once; 0 while it is paused or it is not our turn."
+    left = {one.account: one.left for one in limited}
+    yield _gauge("connector_account_calls_left", text, "account", left)
+    text = "How long until we may call again: a pause, or our turn."
+    waits = {
+        one.account: 0.0 if one.wait_until is None else (one.wait_until - now).total_seconds()
+        for one in accounts
+    }
+    yield _gauge("connector_account_wait_seconds", text, "account", waits)
+    text = "The part of the day's calls that is used, by everybody; as last told by the vendor."
+    used = {one.account: one.quota.used / one.quota.calls for one in accounts if one.quota}
+    yield _gauge("connector_account_quota_used_ratio", text, "account", used)
 
 
 def _gauge(name: str, text: str, label: str, values: dict[str, float] | dict[str, int]) -> Metric:

@@ -128,10 +128,13 @@ class SinkBench:
         """Rounds until nothing is left to do, waiting as long as each of them asks."""
         sink = sink or self.sink()
         for _ in range(40):
-            if self.deliver(sink).actions:
+            done = self.deliver(sink)
+            if done.actions:
                 continue
-            with self.store.read() as connection:
-                due = sending.next_due(connection, SINK, self.now())
+            due = done.again_at
+            if due is None:
+                with self.store.read() as connection:
+                    due = sending.next_due(connection, SINK, self.now())
             if due is None:
                 return
             self.wait((due - self.now()) + timedelta(milliseconds=10))

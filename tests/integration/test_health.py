@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from connector.store import alarms, arrivals, outbox
+from connector.limits import Allowance, Bill, Limit, Meter, Quota
+from connector.store import alarms, arrivals, limits, outbox
 from connector.store.database import StoreDown
 from connector.web.metrics import renderer
 from connector.web.receiver import application
@@ -147,6 +148,29 @@ def test_pauses_and_open_alarms_show_while_they_last(world, numbers):
     found = numbers()
     assert not [name for name in found if "paused" in name]
     assert found['connector_alarms_open{kind="parked"}'] == 1
+
+
+def test_an_account_shows_its_limit_what_is_left_and_how_long_it_waits(world, numbers):
+    store, meter = world.workspace.store, Meter(Allowance(Limit(200, 60)))
+    bill = Bill(calls=20, limit=Limit(700, 60), quota=Quota(1000, 250))
+    store.write(lambda c: limits.pay(c, "zendesk:acme", meter, bill, world.now))
+    store.write(lambda c: outbox.pause_account(c, "slack:x", world.now, "429"))
+    store.write(lambda c: outbox.resume_account(c, "slack:x", world.now))
+
+    def of(name: str, found: Numbers) -> float:
+        return found[f'connector_account_{name}{{account="zendesk:acme"}}']
+
+    found = numbers()
+    assert (of("limit_calls", found), of("limit_window_seconds", found)) == (700, 60)
+    assert of("calls_left", found) == 36  # a tenth of 560 at once, and 20 are gone
+    assert of("wait_seconds", found) == 0
+    assert of("quota_used_ratio", found) == 0.25
+    assert found['connector_account_wait_seconds{account="slack:x"}'] == 0
+
+    pause = world.now + timedelta(minutes=5)
+    store.write(lambda c: outbox.pause_account(c, "zendesk:acme", pause, "429"))
+    found = numbers()
+    assert (of("calls_left", found), of("wait_seconds", found)) == (0, 300)
 
 
 def test_whole_tables_are_not_counted_at_every_scrape(world, numbers):

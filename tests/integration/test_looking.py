@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from sqlalchemy import update
 
 from connector.cli import main
 from connector.cli.doctor import CURES
+from connector.limits import Allowance, Bill, Limit, Meter, Quota
+from connector.store import limits, outbox
 from connector.store.tables import actions
 
 SECRETS = {"SECRET": "whsec_" + "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcy4uLi4=", "TOKEN": "t0ken"}
@@ -161,6 +164,32 @@ def test_doctor_says_which_address_did_not_answer(run, world):
     assert not desk["ok"]
     assert desk["message"] == "127.0.0.1:1 cannot be reached (no connection)"
     assert "proxy" in desk["cure"]
+
+
+def test_status_says_what_waits_and_how_each_account_stands(run, told, world):
+    code, out, _ = run("status")
+    assert code == 0
+    assert "Every answer is decided." in out
+    assert re.search(r"^desk +1 +0 +0 +0 +0 +2026", out, re.MULTILINE)
+    assert "calls" not in out
+
+    store, now = world.workspace.store, datetime.now(UTC)
+    bill = Bill(limit=Limit(700, 60), quota=Quota(15_000, 14_310))
+    meter = Meter(Allowance(Limit(200, 60)))
+    store.write(lambda c: limits.pay(c, "zendesk:acme", meter, bill, now))
+    until = now + timedelta(hours=1)
+    store.write(lambda c: outbox.pause_account(c, "hubspot:default", until, "used up"))
+    out = run("status")[1]
+    assert "zendesk:acme: 700 calls in 1 min, of which we use 560 at most; 56 may go now" in out
+    assert "14,310 of 15,000 calls of the day used (95%)" in out
+    assert f"hubspot:default: paused until {until:%Y-%m-%d %H:%M} UTC: used up" in out
+    assert "1 alarm open" in out
+
+    found = json.loads(run("status", "--json")[1])
+    assert found["sinks"]["desk"]["waiting"] == 1
+    assert found["accounts"]["zendesk:acme"]["limit_calls"] == 700
+    assert found["accounts"]["hubspot:default"]["reason"] == "used up"
+    assert found["alarms"] == {"quota": 1}
 
 
 def test_every_alarm_has_a_cure():

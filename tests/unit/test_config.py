@@ -9,6 +9,7 @@ import pytest
 
 from connector import config
 from connector.errors import Invalid
+from connector.limits import Allowance, Limit
 
 GOOD = """\
 store: sqlite:///data/x.db
@@ -51,6 +52,17 @@ def test_a_good_file_becomes_typed_settings(tmp_path):
     assert settings.sinks["desk"].api_token.get_secret_value() == "t"
     assert settings.store == f"sqlite:///{tmp_path}/data/x.db"
     assert settings.rules == tmp_path / "rules.yaml"
+
+
+def test_a_sink_says_how_much_of_its_account_it_uses(tmp_path):
+    assert load(tmp_path, GOOD).sinks["desk"].use_at_most == 0.8
+    sink = load(tmp_path, GOOD + "    use_at_most: 50%\n    limit: 100 per 1m\n").sinks["desk"]
+    assert (sink.use_at_most, sink.limit) == (0.5, Limit(100, 60))
+    assert sink.meter(Allowance(Limit(200, 60))).share == 0.5
+    wrong = problems(tmp_path, GOOD + "    use_at_most: 2\n    limit: fast\n")
+    assert ["write a share" in wrong[0], "write a limit such as 200 per 1m" in wrong[1]] == [
+        True
+    ] * 2
 
 
 def test_no_secret_is_ever_printed(tmp_path):

@@ -7,7 +7,7 @@ import ssl
 import struct
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from connector.errors import ConnectorError, LookFirst, Paused, TryLater
 from connector.http import Session, retry_after_seconds
+from connector.limits import Allowance, Meter
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECRET = "tok-9f8e7d6c5b4a"
@@ -445,20 +446,26 @@ def test_another_write_inside_does_not_get_the_frozen_bytes(
     assert [one.body for one in server.heard] == [b'{"frozen": 1}', b'{"own": 1}']
 
 
-def test_pace_is_asked_before_each_request_and_may_refuse_it(server: Server) -> None:
-    asked: list[int] = []
+def test_a_meter_hears_of_every_request_and_of_every_answer(server: Server) -> None:
+    calls: list[int] = []
+    left: list[str | None] = []
 
-    def pace() -> None:
-        asked.append(len(server.heard))
-        if len(asked) > 2:
-            raise TryLater("wait", retry_after_seconds=2)
+    class Listening(Meter):
+        def call(self) -> None:
+            calls.append(len(server.heard))
 
-    server.then(reply(302, Location=f"{VENDOR}/v2/moved"), reply(200))
-    with Session(base_url=server.url, pace=pace) as session:
+        def hear(self, headers: Mapping[str, str]) -> None:
+            left.append(headers.get("X-Left"))
+
+    moved = reply(302, Location=f"{VENDOR}/v2/moved")
+    server.then(moved, reply(200, **{"X-Left": "3"}), reply(429, **{"X-Left": "0"}))
+    with Session(base_url=server.url) as session:
+        session.report_to(Listening(Allowance()))
         session.get(f"{VENDOR}/v2/things")
-        with pytest.raises(TryLater, match="wait"):
+        with pytest.raises(TryLater, match="429"):
             session.get(f"{VENDOR}/v2/things")
-    assert asked == [0, 1, 2]  # each step of a redirect is a request, too
+    assert calls == [0, 1, 2]  # each step of a redirect is a request, too
+    assert (left[0], left[-1]) == ("3", "0")
 
 
 def test_a_netrc_of_the_machine_does_not_replace_our_credentials(

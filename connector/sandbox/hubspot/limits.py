@@ -1,31 +1,41 @@
-"""HubSpot's limits: per ten seconds, per day of the account's own zone, per second for searches.
+"""HubSpot's limits: in any ten seconds, a day of the account's zone, in any second for searches.
 
 https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from zoneinfo import ZoneInfo
 
 from connector.sandbox.core import Clock, Refusal
 from connector.sandbox.hubspot.answers import Row, error_body
 
+_ROLLING = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0}
+
 
 class Limits:
+    """Counts the calls of the last seconds, whenever they began, and those of the account's day."""
+
     def __init__(self, state: Row, clock: Clock) -> None:
         self.state = state
         self.clock = clock
 
     def _used(self, name: str) -> int:
-        window, used = self.state["windows"].get(name, [None, 0])
-        return int(used) if window == self._window(name) else 0
+        if name in _ROLLING:
+            return len(self._recent(name))
+        day, used = self.state["windows"].get(name, [None, 0])
+        return int(used) if day == self._today() else 0
 
-    def _window(self, name: str) -> int:
-        if name == "DAILY":
-            zone = ZoneInfo(self.state["settings"]["time_zone"])
-            return self.clock.now().astimezone(zone).toordinal()
-        seconds = 10 if name == "TEN_SECONDLY_ROLLING" else 1
-        return int(self.clock.timestamp() // seconds)
+    def _recent(self, name: str) -> list[float]:
+        """When the calls were made that still count, the oldest first."""
+        calls: list[float] = self.state["windows"].get(name, [])
+        gone = self.clock.timestamp() - _ROLLING[name]
+        return calls[bisect_right(calls, gone) :]
+
+    def _today(self) -> int:
+        zone = ZoneInfo(self.state["settings"]["time_zone"])
+        return self.clock.now().astimezone(zone).toordinal()
 
     def take(self, name: str, limit: int) -> None:
         """Count one call; raises `Refusal` 429. `DAILY` has no Retry-After: it ends at midnight."""
@@ -38,7 +48,10 @@ class Limits:
                 policyName=name,
             )
             raise Refusal(429, body, {} if name == "DAILY" else {"Retry-After": "10"})
-        self.state["windows"][name] = [self._window(name), used + 1]
+        if name in _ROLLING:
+            self.state["windows"][name] = [*self._recent(name), self.clock.timestamp()]
+        else:
+            self.state["windows"][name] = [self._today(), used + 1]
 
     def headers(self) -> dict[str, str]:
         settings = self.state["settings"]

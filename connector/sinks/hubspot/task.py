@@ -30,6 +30,7 @@ from connector.sinks.crm import (
 from connector.sinks.hubspot import records
 from connector.sinks.hubspot.check import check
 from connector.sinks.hubspot.creating import Creations
+from connector.sinks.hubspot.limits import CALLS
 from connector.sinks.hubspot.people import Contact, Owners, find_contacts
 from connector.sinks.hubspot.portal import Portal
 from connector.sinks.hubspot.settings import HubSpotSettings, TaskParams
@@ -66,6 +67,7 @@ class HubSpotTask:
 
     def __init__(self, settings: HubSpotSettings, session: requests.Session) -> None:
         self._settings = settings
+        self.meter = settings.meter(CALLS, session)
         self._portal = Portal(settings, session)
         self._owners = Owners(self._portal)
         self._creations = Creations(settings, self._portal, self._owners)

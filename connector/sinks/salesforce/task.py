@@ -29,6 +29,7 @@ from connector.sinks.salesforce import records
 from connector.sinks.salesforce.amending import Amendments
 from connector.sinks.salesforce.check import check
 from connector.sinks.salesforce.creating import Creations
+from connector.sinks.salesforce.limits import CALLS
 from connector.sinks.salesforce.people import Person, find_people, find_users
 from connector.sinks.salesforce.session import Org
 from connector.sinks.salesforce.settings import SalesforceSettings, TaskParams, connect
@@ -64,6 +65,7 @@ class SalesforceTask:
 
     def __init__(self, settings: SalesforceSettings, session: requests.Session) -> None:
         self._settings = settings
+        self.meter = settings.meter(CALLS, session)
         self._org = Org(lambda capped: connect(settings, capped), session, settings.log_in_hint)
         key_field = settings.external_id_field
         self._creations = Creations(self._org, key_field, self._url, self._default_owner)

@@ -15,6 +15,7 @@ from connector.ports import Capabilities
 from connector.sinks.zendesk import bodies
 from connector.sinks.zendesk.answers import Conflict, KeyMismatch
 from connector.sinks.zendesk.desk import CURE, Desk
+from connector.sinks.zendesk.limits import CALLS
 from connector.sinks.zendesk.model import TicketParams, ZendeskSettings
 from connector.sinks.zendesk.names import Names
 from connector.sinks.zendesk.records import GONE, Ticket
@@ -40,6 +41,7 @@ class ZendeskTicket:
 
     def __init__(self, settings: ZendeskSettings, session: requests.Session) -> None:
         self._settings = settings
+        self.meter = settings.meter(CALLS, session)
         self._desk = Desk(settings, session)
         self._names = Names(self._desk)
 
