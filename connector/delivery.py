@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
@@ -21,13 +22,14 @@ from connector import faultpoints, outcomes, retry
 from connector.domain import Order, Prepared, Receipt
 from connector.errors import ConnectorError, TryLater
 from connector.ports import Sink
-from connector.store import answers, outbox
+from connector.store import answers, outbox, recovering
 from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from connector.store import Store
+    from connector.store.recovering import Recovery
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +63,21 @@ def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Deliv
     done = Delivered()
     now = clock()
     limit = sink.capabilities.batch
-    claimed = store.write(lambda c: outbox.claim(c, sink_id, limit, now, LEASE))
+
+    def claim(connection: Connection) -> tuple[Sequence[Any], Recovery | None]:
+        rows = outbox.claim(connection, sink_id, limit, now, LEASE)
+        return rows, recovering.current(connection) if rows else None
+
+    claimed, restored = store.write(claim)
     if not claimed:
         return done
     faultpoints.reach("claimed", sink_id)
-    round_ = _Round(store, sink, clock, done)
+    round_ = _Round(store, sink, clock, done, restored)
     readable = round_.readable(claimed)
-    fresh = [row for row in readable if row.request is None]
+    lost = [row for row in readable if round_.is_lost(row)]
+    fresh = [row for row in readable if row.request is None and not round_.is_lost(row)]
     unheard = [row for row in readable if row.request is not None]
+    unheard += round_.as_if_sent(round_.prepare(lost))
     round_.send([*round_.recover(unheard), *round_.prepare(fresh)])
     return done
 
@@ -76,12 +85,15 @@ def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Deliv
 class _Round:
     """One batch on its way. Every step commits before the next begins."""
 
-    def __init__(self, store: Store, sink: Sink, clock: Clock, done: Delivered) -> None:
+    def __init__(
+        self, store: Store, sink: Sink, clock: Clock, done: Delivered, restored: Recovery | None
+    ) -> None:
         self.store = store
         self.sink = sink
         self.can = faultpoints.hurried(sink.capabilities)
         self.clock = clock
         self.done = done
+        self.restored = restored
 
     def readable(self, rows: Sequence[Any]) -> list[Any]:
         """Those whose order this version understands; the others must not stop them."""
@@ -114,14 +126,44 @@ class _Round:
         self._record(failed)
         return ready
 
+    def is_lost(self, row: Any) -> bool:
+        """Not sent as far as this copy of the database knows, but perhaps in the time that a
+        restore has cut off. Where nobody can look, such rows were held (see `recovering.hold`)."""
+        if self.restored is None or row.request is not None or row.response_id is None:
+            return False
+        return self.can.can_find and self.restored.covers(recovering.answered_at(row.order))
+
+    def as_if_sent(self, ready: Sequence[tuple[Any, bytes]]) -> list[Any]:
+        """Rows as if they had been sent when the lost time ended, and never heard of: looked for
+        before anything is sent, and amended, not replaced, by a newer revision."""
+        if not ready or self.restored is None:
+            return []
+        until = self.restored.until
+        sent = {"state": "sending", "first_sent_at": until, "last_sent_at": until}
+
+        def work(connection: Connection) -> set[int]:
+            mine = outbox.still_mine(connection, [row for row, _ in ready])
+            for row, body in ready:
+                if row.id in mine:
+                    outbox.change_action(connection, row.id, request=body, **sent)
+            return mine
+
+        mine = self.store.write(work)
+        return [
+            SimpleNamespace(**{**row._mapping, **sent, "request": body})
+            for row, body in ready
+            if row.id in mine
+        ]
+
     def recover(self, rows: Sequence[Any]) -> list[tuple[Any, bytes]]:
         """Decide about rows that were sent and never heard of; returns those to send again."""
         now = self.clock()
+        restored_at = self.restored.until if self.restored is not None else None
         again: list[tuple[Any, bytes]] = []
         look: list[Any] = []
         doubtful: list[tuple[Any, Outcome]] = []
         for row in rows:
-            way = retry.recovery(self.can, row.first_sent_at, now)
+            way = retry.recovery(self.can, row.first_sent_at, now, restored_at)
             if way == "send":
                 again.append((row, row.request))
             elif way == "find":
@@ -144,14 +186,20 @@ class _Round:
         for row, result in zip(rows, found, strict=True):
             if result is not None:
                 known.append((row, result))
-            elif now - row.last_sent_at < self.can.look_again_after:
-                wait = row.last_sent_at + self.can.look_again_after - now
+            elif (wait := self._last_send(row) + self.can.look_again_after - now) > timedelta(0):
                 slow = "not found yet; a slow far side may still make it"
                 known.append((row, TryLater(slow, wait.total_seconds())))
             else:
                 missing.append(row)
         self._record(known, looking=True)
         return [(row, row.request) for row in missing]
+
+    def _last_send(self, row: Any) -> datetime:
+        """When it may have been sent last, also in a time that this copy does not know."""
+        sent: datetime = row.last_sent_at
+        if self.restored is None or row.first_sent_at > self.restored.until:
+            return sent
+        return max(sent, self.restored.until)
 
     def send(self, ready: Sequence[tuple[Any, bytes]]) -> None:
         """Commit `sending`, call, record."""

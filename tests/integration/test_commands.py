@@ -117,7 +117,7 @@ def test_a_held_flood_is_released_by_one_command(run, make_world):
 def test_retry_needs_to_be_told_what(run, told):
     code, _, err = run("actions", "retry")
     assert code == 2
-    assert "--parked" in err
+    assert "--all" in err
 
 
 def test_erasing_asks_first_and_wants_exactly_one_thing(run, told):
