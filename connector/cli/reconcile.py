@@ -19,7 +19,7 @@ from connector.cli.common import (
     utc_now,
 )
 from connector.cli.moments import MOMENT
-from connector.cli.tables import cell, print_table
+from connector.cli.tables import cell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,21 +91,14 @@ def _show(sink: str, since: datetime, found: Compared) -> None:
     if not found.differences:
         click.echo("Both sides agree.")
         return
-    columns = ("what", "action", "response", "there", "link", "why")
-    rows = [
-        (
-            one.kind,
-            one.action,
-            one.response[:SHORT_ID] if one.response else None,
-            " ".join(one.remote_ids),
-            " ".join(one.urls),
-            one.why,
-        )
-        for one in found.differences
-    ]
-    print_table(columns, rows)
+    for one in found.differences:
+        response = f" of response {one.response[:SHORT_ID]}" if one.response else ""
+        here = f"action {one.action}{response}" if one.action else one.key
+        click.echo(f"{one.kind}: {here}: {one.why}")
+        for place in one.urls or one.remote_ids:  # links are copied: they are never cut
+            click.echo(f"  {place}")
     for kind in dict.fromkeys(one.kind for one in found.differences):
-        click.echo(f"{kind}: {NEXT_STEPS[kind]}")
+        click.echo(f"  -> {kind}: {NEXT_STEPS[kind]}")
 
 
 def _progress(number: int) -> None:

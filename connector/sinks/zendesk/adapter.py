@@ -33,7 +33,8 @@ class ZendeskTicket:
     named: ClassVar[tuple[str, ...]] = ("group",)
     unmarked = ""
     listing_gaps: ClassVar[str] = (
-        "not the last minute, and not what was deleted for good (30 days after its deletion)"
+        "not the last minute, and not what was deleted for good; what was archived, months after "
+        "its closing, may look missing"
     )
     Settings = ZendeskSettings
     Params = TicketParams
