@@ -190,6 +190,40 @@ def test_what_is_held_goes_out_when_a_person_says_so_and_only_then(here):
     assert "my refund now" in message["text"]
 
 
+def test_what_is_held_stays_so_when_the_recovery_has_ended_and_the_answer_is_revised(here):
+    body = here.answer("alert", 2, "my refund")
+    recovery.begin(here.workspace, here.now(), here.now())
+    recovery.finish(here.workspace, here.now(), lambda left: True)
+    here.post(body.replace(b"my refund", b"my refund now"))
+    here.settle()
+    [message] = here.actions(sink="chat")
+    assert (message.state, message.error) == ("held", recovering.HELD)
+    assert here.effects()["slack.message"] == 0
+
+
+def test_what_is_held_for_a_restore_does_not_hold_a_case_of_the_same_answer(here):
+    body = here.answer("mail", 7, "so so")
+    recovery.begin(here.workspace, here.now(), here.now())
+    assert [row.state for row in here.actions(sink="mail")] == ["held"]
+    here.post(body.replace(b'"score": 7', b'"score": 1'))
+    here.settle()
+    assert [row.state for row in here.actions(sink="desk")] == ["done"]
+
+
+def test_a_look_that_finds_nothing_counts_only_some_time_after_the_lost_time(here):
+    here.answer("sending", 2, "the first words")
+    here.sandbox.zendesk.fault("drop", method="POST", path="/api/v2/tickets")
+    desk = here.workspace.new_sink("desk")
+    deliver_batch(here.workspace.store, "desk", desk, here.now)
+    kept, since = here.backup(), here.now()
+    here.wait(hours=3)
+    here.restore(kept)
+    recovery.begin(here.workspace, since, here.now())
+    assert deliver_batch(here.workspace.store, "desk", desk, here.now).outcomes == {"wait": 1}
+    here.settle()
+    assert here.effects()["zendesk.ticket"] == 1
+
+
 def test_a_revision_of_an_adopted_case_becomes_one_note(here):
     kept, since = here.backup(), here.now()
     body = here.answer("case", 3, "slow")
