@@ -15,9 +15,9 @@ from connector import __version__, faultpoints
 from connector.domain import Facts, Scalar
 from connector.errors import Invalid
 from connector.intake import Understood, understand
-from connector.ordering import place_orders
+from connector.ordering import Caution, place_orders
 from connector.rules.decide import decide
-from connector.store import alarms, answers, arrivals, people
+from connector.store import alarms, answers, arrivals, people, recovering
 from connector.store.database import Collided, StoreDown, is_down
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from connector.ports import SourceSettings
     from connector.rules.model import Ruleset
     from connector.store.arrivals import Arrival
+    from connector.store.recovering import Recovery
     from connector.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -42,12 +43,19 @@ class Decided:
     responses: list[str] = field(default_factory=list)
     sinks: set[str] = field(default_factory=set)
     _added: dict[str, datetime] = field(default_factory=dict)
+    _restored: list[Recovery | None] = field(default_factory=list)
 
     def added_at(self, connection: Connection, source: str) -> datetime:
         """When the source was added; asked once a round."""
         if source not in self._added:
             self._added[source] = arrivals.source_row(connection, source).added_at
         return self._added[source]
+
+    def restored(self, connection: Connection) -> Recovery | None:
+        """The recovery after a restored backup, while there is one; asked once a round."""
+        if not self._restored:
+            self._restored.append(recovering.current(connection))
+        return self._restored[0]
 
     def add(self, other: Decided) -> None:
         for change, count in other.changes.items():
@@ -174,7 +182,8 @@ def _decide_one(
     if found.customer is not None and not found.stranger:
         people.lock(connection, found.customer)
     added_at = done.added_at(connection, arrival.source)
-    history = not (arrival.act or is_news(found, arrival, settings, added_at, now))
+    restored = done.restored(connection)
+    history = not (arrival.act or is_news(found, arrival, settings, added_at, restored, now))
     facts = gather_facts(connection, arrival.source, found)
     verdict = decide(ruleset, facts)
     number = answers.add_decision(
@@ -184,23 +193,33 @@ def _decide_one(
         answers.revise_response(connection, found.response, {"history": False})
     if not history:
         quiet = _too_old_for_customers(found, workspace.settings, now)
+        again = restored is not None and restored.covers(found.answered_at)
+        caution = Caution(quiet, restored=again)
         done.sinks |= place_orders(
-            connection, workspace, facts, verdict, number, found.customer, quiet, now
+            connection, workspace, facts, verdict, number, found.customer, caution, now
         )
     done.responses.append(found.response)
     return found
 
 
 def is_news(
-    found: Understood, arrival: Arrival, settings: SourceSettings, added_at: datetime, now: datetime
+    found: Understood,
+    arrival: Arrival,
+    settings: SourceSettings,
+    added_at: datetime,
+    restored: Recovery | None,
+    now: datetime,
 ) -> bool:
     """Only answers given after `act_since` and younger than `act_within` make anything happen.
 
-    A file is history; so is an answer without a time.
+    A file is history; so is an answer without a time. What a restored backup had forgotten and
+    comes again is as young as it was.
     """
     if arrival.door == "file" or found.answered_at is None:
         return False
     since = settings.act_since or added_at
+    if restored is not None:
+        now = restored.judged_at(found.answered_at, now)
     return found.answered_at >= since and now - found.answered_at <= settings.act_within
 
 

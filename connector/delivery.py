@@ -1,64 +1,24 @@
-"""Delivering: claim a round of one sink's due actions, freeze, send, record.
-
-What makes it one effect: the request bytes and `sending` are committed before the call; an unheard
-outcome is settled by the vendor's key, then by a consistent look-up, and never by hope; a receipt
-is kept even from a worker that has lost its lease.
-"""
+"""Delivering: claim what is due for one sink, within what its account allows; send it in rounds."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from connector import faultpoints, outcomes, retry
-from connector.domain import Order, Prepared, Receipt
-from connector.errors import ConnectorError, Paused, TryLater
+from connector import faultpoints
 from connector.keeper import LEASE, Keeper
-from connector.outcomes import Claimed, Tried
-from connector.pace import Pace
 from connector.ports import Metered, Sink
-from connector.store import answers, limits, outbox, sending
-from connector.store.database import StoreDown
+from connector.rounds import Clock, Delivered, Round
+from connector.roundsize import RoundSize
+from connector.store import limits, recovering, sending
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from connector.store import Store
-
-log = logging.getLogger(__name__)
-
-# A call begins within this after its `sending` was committed, or not at all: a process that slept
-# meanwhile would send what others may have found missing, and a look-up waits so much longer.
-LATE = timedelta(seconds=faultpoints.seconds("late", 10))
-_INSIST_SECONDS = (0.5, 1, 2, 4, 8, 15)
-Clock = Callable[[], datetime]
-T = TypeVar("T")
-
-
-@dataclass
-class Delivered:
-    """What one round did, by outcome (done, wait, parked, in_doubt, withheld).
-
-    `again_at`: it did nothing because the account may make no call before then.
-    """
-
-    outcomes: dict[str, int] = field(default_factory=dict)
-    again_at: datetime | None = None
-
-    @property
-    def actions(self) -> int:
-        return sum(self.outcomes.values())
-
-    def count(self, outcome: str) -> None:
-        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+    from connector.store.recovering import Recovery
 
 
 class Courier:
@@ -76,7 +36,7 @@ class Courier:
         self._clock = clock
         self._keeper = keeper
         self._turn = _Turn(sink)
-        self.pace = Pace(sink.capabilities)
+        self.size = RoundSize(sink.capabilities)
 
     def round(self, more: Callable[[], None] = lambda: None) -> Delivered:
         """One round; empty when nothing is due, or when it is not the account's turn.
@@ -87,29 +47,34 @@ class Courier:
         Raises:
             StoreDown: when the database is down; leases run out and everything is tried again.
         """
-        now, asked, done = self._clock(), self.pace.size, Delivered()
+        now, asked, done = self._clock(), self.size.actions, Delivered()
         write = self._store.write if self._turn.counted else self._store.write_one
-        claimed, cases = write(lambda c: self._claim(c, asked, now))
+        claimed, cases, restored = write(lambda c: self._claim(c, asked, now))
         rows, done.again_at = claimed
         if rows:
             faultpoints.reach("claimed", self._id)
             if len(rows) == asked:
                 more()
             with self._keeper.holding(rows) if self._keeper else contextlib.nullcontext():
-                round_ = _Round(self._store, self._sink, self._clock, done, self._turn)
+                round_ = Round(
+                    self._store, self._sink, self._clock, done, self._turn.settle, restored
+                )
                 round_.deliver(rows, cases)
-                self.pace.learn(asked, len(rows), round_.calling)
+                self.size.learn(asked, len(rows), round_.calling)
         elif done.again_at is None:
-            self.pace.learn(asked, 0, 0.0)
+            self.size.learn(asked, 0, 0.0)
         return done
 
     def _claim(
         self, connection: Connection, most: int, now: datetime
-    ) -> tuple[limits.Claimed, Mapping[int, str | None]]:
+    ) -> tuple[limits.Claimed, Mapping[int, str | None], Recovery | None]:
         claimed = self._turn.claim(
             connection, most, now, lambda n: sending.claim(connection, self._id, n, now, LEASE)
         )
-        return claimed, sending.cases_of(connection, claimed.rows)
+        if not claimed.rows:
+            return claimed, {}, None
+        cases = sending.cases_of(connection, claimed.rows)
+        return claimed, cases, recovering.current(connection)
 
 
 def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Delivered:
@@ -142,258 +107,3 @@ class _Turn:
         if meter is None or (bill := meter.bill(now)) is None:
             return lambda _: None
         return lambda connection: limits.pay(connection, self._account, meter, bill, now)
-
-
-class _Round:
-    """What was claimed on its way. Every step commits before the next begins."""
-
-    def __init__(
-        self, store: Store, sink: Sink, clock: Clock, done: Delivered, turn: _Turn
-    ) -> None:
-        self.store = store
-        self.turn = turn
-        self.sink = sink
-        self.can = faultpoints.hurried(sink.capabilities)
-        self.clock = clock
-        self.done = done
-        self.stopped = False  # the account waits: nobody calls it
-        self.calling = 0.0  # seconds spent in the sink
-        self.left: list[Claimed] = []  # what will not be called in this round
-
-    def deliver(self, rows: Sequence[Any], cases: Mapping[int, str | None]) -> None:
-        claimed = self.readable(rows, cases)
-        fresh = [one for one in claimed if one.row.request is None]
-        unheard = [one for one in claimed if one.row.request is not None]
-        self.send([*self.recover(unheard), *self.prepare(fresh)])
-
-    def readable(self, rows: Sequence[Any], cases: Mapping[int, str | None]) -> list[Claimed]:
-        """Those whose order this version understands; the others must not stop them."""
-        good: list[Claimed] = []
-        bad: list[Tried] = []
-        for row in rows:
-            try:
-                good.append(Claimed(row, _order_of(row, cases)))
-            except ValidationError:
-                error = ConnectorError("the order was stored by a version too different")
-                bad.append(Tried(Claimed(row, None), error))
-        self._record(bad)
-        return good
-
-    def prepare(self, fresh: Sequence[Claimed]) -> list[Claimed]:
-        """Build the request bytes of what was never sent; returns those that can go out."""
-        ready: list[Claimed] = []
-        failed: list[Tried] = []
-        for some, _ in self._calls(fresh):
-            built = self._ask(some, lambda x: self.sink.prepare(_orders(x), self.clock()), True)
-            for one, result in zip(some, built, strict=True):
-                if isinstance(result, bytes):
-                    one.body = result
-                    ready.append(one)
-                else:
-                    failed.append(Tried(one, result))
-        self._record(failed)
-        return ready
-
-    def recover(self, unheard: Sequence[Claimed]) -> list[Claimed]:
-        """Decide about what was sent and never heard of; returns what is to be sent again."""
-        if not unheard:
-            return []
-        self.store.write(lambda c: sending.add_unheard(c, [one.row for one in unheard]))
-        now = self.clock()
-        again: list[Claimed] = []
-        look: list[Claimed] = []
-        doubtful: list[Tried] = []
-        for one in unheard:
-            one.body = one.row.request
-            way = retry.recovery(self.can, one.row.first_sent_at, now)
-            if way == "send":
-                again.append(one)
-            elif way == "find":
-                look.append(one)
-            else:
-                doubtful.append(Tried(one, None))
-        self._record(doubtful)
-        return again + self._find(look)
-
-    def _find(self, look: Sequence[Claimed]) -> list[Claimed]:
-        if faultpoints.broken("lookup"):
-            return list(look)
-        missing: list[Tried] = []
-        known: list[Tried] = []
-        for some, now in self._calls(look):
-            found = self._ask(some, lambda x: self.sink.find(_prepared(x), self.clock()), True)
-            for one, result in zip(some, found, strict=True):
-                # The last call may have begun so much later than it was marked.
-                sure_at = one.row.last_sent_at + self.can.look_again_after + LATE
-                if result is None and now >= sure_at:
-                    missing.append(Tried(one, None, "find", now))
-                    continue
-                slow = "not found yet; a slow far side may still make it"
-                outcome = result or TryLater(slow, (sure_at - now).total_seconds())
-                known.append(Tried(one, outcome, "find", now))
-        self._record(known)
-        if missing:
-            self.store.write(lambda c: outcomes.keep_attempts(c, missing, self.clock()))
-        return [one.claimed for one in missing]
-
-    def send(self, ready: Sequence[Claimed]) -> None:
-        """Commit `sending`, call, record."""
-        ready = self._unless_stopped(ready)
-        tried: list[Tried] = []
-        if ready:
-            faultpoints.reach("prepared", ready[0].row.sink)
-            now = self.clock()
-            # Whether a message is still wanted is asked in the same transaction.
-            write = self.store.write if ready[0].row.to_customer else self.store.write_one
-            mine = write(lambda c: self._start(c, ready, now))
-            marked = [one for one in ready if one.row.id in mine]
-            if marked:
-                faultpoints.reach("sending", marked[0].row.sink)
-            for some, began in self._calls(marked, since=now):
-                results = self._ask(some, lambda x: self.sink.send(_prepared(x), self.clock()))
-                tried += [Tried(*each, "send", began) for each in zip(some, results, strict=True)]
-            if tried:
-                faultpoints.reach("sent", tried[0].claimed.row.sink)
-        self._record(tried)
-        if tried:
-            faultpoints.reach("recorded", tried[0].claimed.row.sink)
-
-    def _start(self, connection: Connection, ready: Sequence[Claimed], now: datetime) -> set[int]:
-        """Mark as sending what is still ours and still wanted; all in one commit."""
-        starts: list[sending.Start] = []
-        for one in ready:
-            unwanted = _unwanted(connection, one)
-            if unwanted and one.row.id in sending.still_mine(connection, [one.row]):
-                outcomes.finish(connection, one.row, "withheld", now, error=unwanted)
-                self.done.count("withheld")
-            elif not unwanted:
-                first = one.row.first_sent_at
-                # A send after a look-up that found nothing begins a new life of the vendor's key.
-                if first is None or now - first >= self.can.key_lifetime:
-                    first = now
-                starts.append(sending.Start(one.row, one.body, first))
-        return sending.start(connection, starts, now, LEASE) if starts else set()
-
-    def _calls(
-        self, claimed: Sequence[Claimed], since: datetime | None = None
-    ) -> Iterator[tuple[Sequence[Claimed], datetime]]:
-        """What fits into one call each, and when it begins. Once the account has to wait, or when
-        it gets late, the rest is not called: it is left."""
-        since = since or self.clock()
-        for first in range(0, len(claimed), self.can.batch):
-            now = self.clock()
-            if self.stopped or now - since >= LATE:
-                self.left += claimed[first:]
-                return
-            yield claimed[first : first + self.can.batch], now
-
-    def _unless_stopped(self, ready: Sequence[Claimed]) -> Sequence[Claimed]:
-        if not self.stopped:
-            return ready
-        self.left += ready
-        return ()
-
-    def _ask(
-        self,
-        some: Sequence[Claimed],
-        call: Callable[[Sequence[Claimed]], Sequence[T]],
-        harmless: bool = False,
-    ) -> Sequence[T | ConnectorError]:
-        began = time.monotonic()
-        results = _each(some, call, harmless)
-        self.calling += time.monotonic() - began
-        self.stopped |= any(_concerns_everyone(result) for result in results)
-        return results
-
-    def _record(self, tried: Sequence[Tried]) -> None:
-        """What came of each; what is left goes back as if it had never been in hand."""
-        left, self.left = [one.row for one in self.left], []
-        if not (tried or left):
-            return
-        now = self.clock()
-        settle = self.turn.settle(now)
-
-        def work(connection: Connection) -> list[str]:
-            sending.give_back(connection, left)
-            told = outcomes.record(connection, tried, self.can, now)
-            settle(connection)  # last: everybody locks an action before its account
-            return told
-
-        for one, outcome in zip(tried, self._insist(work), strict=True):
-            if outcome:
-                self.done.count(outcome)
-                _tell(one, outcome)
-
-    def _insist(self, work: Callable[[Connection], list[str]]) -> list[str]:
-        """What the far side has done is not forgotten because the database is down for a moment."""
-        for seconds in _INSIST_SECONDS:
-            try:
-                return self.store.write(work)
-            except StoreDown:
-                time.sleep(seconds)
-        return self.store.write(work)
-
-
-def _concerns_everyone(result: object) -> bool:
-    return isinstance(result, Paused) or (isinstance(result, TryLater) and result.account_wide)
-
-
-def _tell(tried: Tried, outcome: str) -> None:
-    """One line for each outcome; a vendor's own words stay in the database, they may quote."""
-    level = logging.INFO if outcome == "done" else logging.WARNING
-    if not log.isEnabledFor(level):
-        return
-    row, result = tried.claimed.row, tried.result
-    made = {"remote_id": result.remote_id} if isinstance(result, Receipt) else {}
-    fields = {"action": row.id, "response": row.response_id, "sink": row.sink, **made}
-    log.log(level, "%s %s", row.kind, outcome, extra={**fields, "outcome": outcome})
-
-
-def _orders(claimed: Sequence[Claimed]) -> list[Order]:
-    return [one.order for one in claimed if one.order is not None]
-
-
-def _prepared(claimed: Sequence[Claimed]) -> list[Prepared]:
-    return [Prepared(order=one.order, body=one.body) for one in claimed if one.order is not None]
-
-
-def _each(
-    some: Sequence[Claimed], call: Callable[[Sequence[Claimed]], Sequence[T]], harmless: bool
-) -> Sequence[T | ConnectorError]:
-    """The results per action; an error of the whole call is the result of each. A `harmless` call
-    that no one foresaw to fail is made again for each alone, so that one costs only itself."""
-    try:
-        results = call(some)
-    except ConnectorError as error:
-        return [error] * len(some)
-    except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the other sinks
-        if harmless and len(some) > 1:
-            return [result for one in some for result in _each([one], call, harmless)]
-        kind = type(error).__name__
-        where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold an answer
-        log.error("the sink of %s failed: %s\n%s", some[0].row.kind, kind, where)
-        return [ConnectorError(f"internal error ({kind}); please report it")] * len(some)
-    if len(results) != len(some):
-        return [ConnectorError("the sink lost count of its batch")] * len(some)
-    return results
-
-
-def _order_of(row: Any, cases: Mapping[int, str | None]) -> Order:
-    """The order as decided; for an amendment with the remote id of its case."""
-    order = Order.model_validate_json(row.order)
-    if row.amends is None:
-        return order
-    return order.model_copy(update={"amends": cases[row.amends]})
-
-
-def _unwanted(connection: Connection, claimed: Claimed) -> str:
-    """Why a message to the customer is not sent after all; looked at in the sending commit."""
-    row, order = claimed.row, claimed.order
-    if not row.to_customer or order is None:
-        return ""
-    digest = outcomes.address_hash(order)
-    if digest is not None and outbox.is_suppressed(connection, digest):
-        return "the address is on the suppression list"
-    if row.customer_id and answers.open_cases(connection, row.customer_id):
-        return "the customer has an open case; a person talks to them first"
-    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -237,6 +238,11 @@ def response_id(source: str, record: str) -> str:
 def case_key(response: str, account: str) -> str:
     """A case belongs to (response, sink account), never to the rule that opened it."""
     return "nps-" + hashlib.sha256(f"case\x00{response}\x00{account}".encode()).hexdigest()[:32]
+
+
+def is_case_key(text: str) -> bool:
+    """Does this mark a case of ours at a far side? Amendments and other texts do not count."""
+    return re.fullmatch(r"nps-[0-9a-f]{32}", text) is not None
 
 
 def amendment_key(case: str, revision: int) -> str:

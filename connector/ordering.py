@@ -7,10 +7,11 @@ has not been sent is replaced by what the newest revision wants; what has been s
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connector.domain import Facts, Intent, Order, Verdict, amendment_key, case_key, effect_key
 from connector.store import alarms, answers, outbox
+from connector.store.recovering import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,14 @@ _NO_ADDRESS = "the customer left no e-mail address"
 _TOLD = ("sending", "done", "in_doubt")  # on its way, there, or perhaps there
 
 
+class Caution(NamedTuple):
+    """`quiet` says why nothing may be sent to the customer; empty where it may. `restored`: it may
+    have happened already, in a time that a restored database does not know."""
+
+    quiet: str = ""
+    restored: bool = False
+
+
 class _Placing:
     """One verdict being placed; the row values that all its actions share."""
 
@@ -37,11 +46,14 @@ class _Placing:
         facts: Facts,
         decision: int,
         customer: str | None,
+        restored: bool,
         now: datetime,
     ) -> None:
         self.connection = connection
         self.accounts = workspace.accounts
         self.kinds = workspace.vocabulary.actions
+        self.blind = workspace.blind
+        self.restored = restored
         self.facts = facts
         self.decision = decision
         self.customer = customer
@@ -89,14 +101,11 @@ def place_orders(
     verdict: Verdict,
     decision: int,
     customer: str | None,
-    quiet: str,
+    caution: Caution,
     now: datetime,
 ) -> set[str]:
-    """Bring the outbox in line with the newest verdict; returns the sinks that have work now.
-
-    `quiet` says why nothing may be sent to the customer; empty where it may.
-    """
-    placing = _Placing(connection, workspace, facts, decision, customer, now)
+    """Bring the outbox in line with the newest verdict; returns the sinks that have work now."""
+    placing = _Placing(connection, workspace, facts, decision, customer, caution.restored, now)
     source: SourceSettings = workspace.settings.sources[facts.source]
     if facts.revision > 1 and customer is not None:
         outbox.give_to(connection, facts.response_id, customer)
@@ -105,12 +114,16 @@ def place_orders(
     for intent in verdict.intents:
         kind = placing.kinds[intent.kind]
         _complain(placing, intent)
+        state, why = ("held" if flood else "waiting"), ""
+        if placing.restored and intent.sink in placing.blind:
+            state, why = "held", HELD
         if kind.opens_case:
-            _place_case(placing, intent, kind, "held" if flood else "waiting")
+            _place_case(placing, intent, kind, state, why)
             continue
-        withheld = _why_withheld(placing, quiet, has_case) if kind.to_customer else ""
-        state = "withheld" if withheld else "held" if flood else "waiting"
-        _place_effect(placing, intent, kind, state, withheld)
+        withheld = _why_withheld(placing, caution.quiet, has_case) if kind.to_customer else ""
+        if withheld:
+            state, why = "withheld", withheld
+        _place_effect(placing, intent, kind, state, why)
     _tidy(placing)
     return placing.sinks
 
@@ -119,7 +132,7 @@ def _is_flood(placing: _Placing, verdict: Verdict, source: SourceSettings) -> bo
     """Is this answer held? What is held stays so until a person lets it go; what has a case
     already is no news."""
     mine = placing.rows() if placing.facts.revision > 1 else ()
-    if any(row.state == "held" for row in mine):
+    if any(row.state == "held" and row.error != HELD for row in mine):
         return True
     if any(row.opens_case and row.state in ("waiting", "parked", *_TOLD) for row in mine):
         return False
@@ -159,20 +172,30 @@ def _why_withheld(placing: _Placing, quiet: str, has_case: bool) -> str:
     return ""
 
 
-def _place_case(placing: _Placing, intent: Intent, kind: ActionKind, state: str) -> None:
+def _place_case(placing: _Placing, intent: Intent, kind: ActionKind, state: str, why: str) -> None:
     key = case_key(placing.facts.response_id, placing.accounts[intent.sink])
     existing = outbox.action_by_key(placing.connection, key)
     if existing is not None and existing.id in placing.kept:
         return  # another sink of this account: the first rule has opened the case
-    if existing is None or existing.first_sent_at is None:
+    if _is_settled(placing, existing):
+        return
+    if existing is None or (existing.first_sent_at is None and not _is_lost(placing, existing)):
         # Nothing exists there, also where it was refused: the revision may be what it takes.
-        _put(placing, existing, placing.row(intent, key, kind, state), key)
+        row = placing.row(intent, key, kind, state)
+        _put(placing, existing, {**row, "error": why or None}, key)
         return
     placing.kept.add(existing.id)
     if existing.state == "parked":
         outbox.look_again(placing.connection, existing.id, placing.now)
         placing.sinks.add(existing.sink)
     _amend(placing, existing, intent, kind)
+
+
+def _is_lost(placing: _Placing, case: Any) -> bool:
+    """Unsent here, but perhaps made in a time that a restored database does not know: it is looked
+    for with its old words, and a newer revision is told as a note."""
+    unsent = case.state == "waiting" or (case.state == "held" and case.error != HELD)
+    return placing.restored and unsent and case.sink not in placing.blind
 
 
 def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> None:
@@ -182,8 +205,10 @@ def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> No
     if _words(last) == said and last.state != "superseded":  # that one may have told nobody
         placing.kept.add(last.id)
         return
-    if case.state == "in_doubt":
-        message = "the answer was revised while its case is in doubt; tell it whoever has the case"
+    if case.state == "in_doubt" or (case.state == "done" and not case.remote_id):
+        message = (
+            "the answer was revised, and nobody knows its case's id; tell whoever has the case"
+        )
         alarms.raise_alarm(
             placing.connection, "in_doubt", f"action {case.id}", message, placing.now
         )
@@ -220,6 +245,8 @@ def _place_effect(
     existing = outbox.action_by_key(placing.connection, key)
     if existing is not None and existing.id in placing.kept:
         return  # an earlier rule of this verdict asked for it already
+    if _is_settled(placing, existing):
+        return
     row = placing.row(intent, key, kind, state)
     row["error"] = why or None
     if kind.to_customer and intent.problem and state == "waiting":
@@ -230,11 +257,21 @@ def _place_effect(
         placing.kept.add(existing.id)
 
 
+def _is_settled(placing: _Placing, existing: Any) -> bool:
+    """Did a person say that this is not needed? Then no revision asks for it again."""
+    settled = existing is not None and existing.state == "withheld" and existing.closed_at
+    if settled:
+        placing.kept.add(existing.id)
+    return bool(settled)
+
+
 def _put(placing: _Placing, existing: Any, row: dict[str, Any], key: str) -> None:
     if existing is None:
         made = outbox.add_action(placing.connection, {**row, "key": key, "created_at": placing.now})
     else:
         made = existing.id
+        if existing.state == "held" and existing.error == HELD and row["state"] == "waiting":
+            row |= {"state": "held", "error": HELD}  # until a person has looked
         fresh = {"request": None, "first_sent_at": None, "last_sent_at": None, "attempts": 0}
         fresh |= {"failing_since": None}
         # A new fence: whoever holds the old content must not send it any more.

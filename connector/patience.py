@@ -14,6 +14,9 @@ TRIES = 3
 FIRST_WAIT_SECONDS = 0.4
 LONGEST_WAIT_SECONDS = 1.5  # whoever asks for more gets it from the outbox, not from a held thread
 
+LEISURELY_TRIES = 6
+LEISURELY_WAIT_SECONDS = 120.0
+
 T = TypeVar("T")
 
 
@@ -34,6 +37,29 @@ def patiently(call: Callable[[], T], sleep: Callable[[float], None] = time.sleep
         reraise=True,
     )
     return tries(call)
+
+
+def at_leisure(call: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
+    """The same for a person who waits at a terminal: six tries, each pause as long as the far side
+    wishes, two minutes at most. Never in a worker: it would hold its thread.
+
+    Raises:
+        TryLater: the last one, when the tries are used up or the wish is too long.
+        Whatever else `call` raises, at once.
+    """
+    tries = Retrying(
+        retry=retry_if_exception(_bearable),
+        wait=_wait_seconds,
+        stop=stop_after_attempt(LEISURELY_TRIES),
+        sleep=sleep,
+        reraise=True,
+    )
+    return tries(call)
+
+
+def _bearable(error: BaseException) -> bool:
+    wish = error.retry_after_seconds if isinstance(error, TryLater) else None
+    return isinstance(error, TryLater) and (wish or 0.0) <= LEISURELY_WAIT_SECONDS
 
 
 def _short(error: BaseException) -> bool:

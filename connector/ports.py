@@ -259,5 +259,37 @@ class Naming(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Made:
+    """One record of ours at the far side. `gone`: it was deleted there."""
+
+    key: str
+    remote_id: str
+    url: str
+    made_at: datetime
+    gone: bool = False
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """A sink that can list the cases that carry our keys. Only `connector reconcile` asks."""
+
+    @property
+    def unmarked(self) -> str:
+        """Why its records carry no key of ours, and nothing can be looked for; empty where they
+        do."""
+        ...
+
+    listing_gaps: ClassVar[str]  # what `made_since` cannot see, in one sentence
+
+    def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
+        """Everything with a key of ours that was made at or after `since`, and perhaps older
+        records; reads only, page by page, waiting where the vendor asks for it.
+
+        Raises `TryLater`, `Paused`, `Refused`.
+        """
+        ...
+
+
 SourceTypes = Mapping[str, type[Source]]
 SinkKinds = Mapping[str, type[Sink]]

@@ -68,9 +68,18 @@ def after_failure(
 
 
 def recovery(
-    capabilities: Capabilities, first_sent_at: datetime, now: datetime
+    capabilities: Capabilities,
+    first_sent_at: datetime,
+    now: datetime,
+    restored_at: datetime | None = None,
 ) -> Literal["send", "find", "doubt"]:
-    """What to do with an action that was sent and never heard of again."""
-    if now - first_sent_at < capabilities.key_lifetime:
+    """What to do with an action that was sent and never heard of again.
+
+    Args:
+        restored_at: the end of the time that a restored backup does not know: of what was first
+            sent before it nobody knows which bytes went out last, so a key is not enough.
+    """
+    lost = restored_at is not None and first_sent_at <= restored_at
+    if now - first_sent_at < capabilities.key_lifetime and not lost:
         return "send"
     return "find" if capabilities.can_find else "doubt"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector import catalog, http
 from connector.errors import Invalid
+from connector.ports import Listing
 from connector.rules.load import load, read_directory
 from connector.rules.model import Ruleset, RulesetText, Vocabulary
 from connector.store import Store, answers, arrivals, schema
@@ -42,6 +43,12 @@ class Workspace:
         """Sink id -> what its vendor limits."""
         return {id: self.new_sink(id).account for id in self.settings.sinks}
 
+    @cached_property
+    def blind(self) -> frozenset[str]:
+        """Sinks where nobody can look whether something was made."""
+        sinks = {id: self.new_sink(id) for id in self.settings.sinks}
+        return frozenset(id for id, sink in sinks.items() if not _can_look(sink))
+
     def new_source(self, id: str) -> Source:
         """A source adapter of its own for one thread."""
         chosen: Any = self.settings.sources[id]
@@ -74,6 +81,11 @@ class Workspace:
     def know(self, ruleset: Ruleset) -> None:
         """Keep a loaded ruleset; only the newest is worth its memory."""
         self._rulesets = {ruleset.hash: ruleset}
+
+
+def _can_look(sink: Sink) -> bool:
+    unmarked = isinstance(sink, Listing) and sink.unmarked
+    return sink.capabilities.can_find and not unmarked
 
 
 def open_workspace(settings: Settings, now: datetime) -> Workspace:

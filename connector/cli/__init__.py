@@ -39,9 +39,11 @@ _COMMANDS = {
     "poll": ("connector.cli.poll:poll", "Read what is new from a source, now."),
     "customers": ("connector.cli.customers:customers", "Import plan, value and owner by CSV."),
     "responses": ("connector.cli.responses:responses", "List and show answers and their fate."),
-    "actions": ("connector.cli.actions:actions", "List, show, retry and release actions."),
+    "actions": ("connector.cli.actions:actions", "List, show, retry, resolve, release."),
     "status": ("connector.cli.status:status", "What waits, for whom, and why."),
     "rules": ("connector.cli.rules:rules", "Check the rules; explain a decision."),
+    "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
+    "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
     "erase": ("connector.cli.erase:erase", "Forget a person or one response."),
     "doctor": ("connector.cli.doctor:doctor", "Reach every system; say what is wrong."),
 }

@@ -13,20 +13,18 @@ from connector.cli.common import (
     SHORT_ID,
     as_json,
     check_known,
-    counted,
     find_response,
     looking,
     print_fields,
     print_json,
     row_dict,
-    utc_now,
 )
+from connector.cli.moments import MOMENT
+from connector.cli.settling import release, resolve, retry
 from connector.cli.tables import cell, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy import Connection
+    from datetime import datetime
 
 STATES = (
     "waiting",
@@ -44,13 +42,14 @@ _TO_COME = ("waiting", "sending")
 
 @click.group()
 def actions() -> None:
-    """List, show, retry and release actions."""
+    """List, show, retry, resolve and release actions."""
 
 
 @actions.command("list")
 @click.option("--state", type=click.Choice(STATES))
 @click.option("--sink", help="Only actions of this sink.")
 @click.option("--response", help="Only actions of this response (or the beginning of its id).")
+@click.option("--since", type=MOMENT, metavar="TIME", help="Only made since then.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
 @as_json
 @click.pass_context
@@ -59,6 +58,7 @@ def list_(
     state: str | None,
     sink: str | None,
     response: str | None,
+    since: datetime | None,
     limit: int,
     as_json: bool,
 ) -> int:
@@ -69,7 +69,7 @@ def list_(
         if sink not in (None, *here.outline.sinks):
             check_known("sink", sink, [*here.outline.sinks, *browsing.sinks_seen(connection)])
         whole = find_response(connection, response) if response else None
-        rows = browsing.list_actions(connection, state, sink, whole, limit)
+        rows = browsing.list_actions(connection, state, sink, whole, limit, since)
     if as_json:
         print_json([row_dict(row) for row in rows])
     elif not rows:
@@ -162,71 +162,6 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("\r\n", "\n"))
 
 
-@actions.command()
-@click.argument("ids", type=int, nargs=-1)
-@click.option("--parked", is_flag=True, help="All parked actions.")
-@click.option("--sink", help="With --parked: only those of this sink.")
-@click.pass_context
-def retry(ctx: click.Context, ids: tuple[int, ...], parked: bool, sink: str | None) -> int:
-    """Try parked actions again, after their cause was mended. What is in doubt is not resent."""
-    from connector.store import browsing, outbox
-
-    if not ids and not parked:
-        raise click.UsageError("name actions, or give --parked")
-
-    def work(connection: Connection) -> dict[str, int]:
-        _check_parked(ids, browsing.states_of(connection, ids))
-        chosen = list(ids)
-        if parked:
-            rows = browsing.list_actions(connection, "parked", sink, limit=None)
-            chosen += [row.id for row in rows]
-        return outbox.retry(connection, chosen, utc_now())
-
-    with looking(ctx) as here:
-        check_known("sink", sink, here.outline.sinks)
-        counts = here.store.write(work)
-    return _say(counts, "will be tried again", "No action is parked.")
-
-
-def _check_parked(ids: Sequence[int], states: dict[int, str]) -> None:
-    wrong = [
-        f"action {id} is {states[id]}" if id in states else f"there is no action {id}"
-        for id in ids
-        if states.get(id) != "parked"
-    ]
-    if wrong:
-        parked = "only parked actions can be tried again: connector actions list --state parked"
-        raise click.ClickException(f"{'; '.join(wrong)}; {parked}")
-
-
-@actions.command()
-@click.argument("source", required=False)
-@click.option("--all", "everything", is_flag=True, help="Of every source.")
-@click.pass_context
-def release(ctx: click.Context, source: str | None, everything: bool) -> int:
-    """Let the actions go that a flood from SOURCE held back."""
-    from connector.store import alarms, browsing, outbox
-
-    if source is None and not everything:
-        raise click.UsageError("name a source, or give --all")
-
-    def work(connection: Connection) -> dict[str, int]:
-        now = utc_now()
-        known = dict.fromkeys([*here.outline.sources, *browsing.sources_seen(connection)])
-        check_known("source", source, known)
-        for id in known:
-            if source in (None, id):
-                alarms.clear_alarm(connection, "surge", id, now)
-        return outbox.release(connection, source, now)
-
-    with looking(ctx) as here:
-        counts = here.store.write(work)
-    return _say(counts, "released", "Nothing is held.")
-
-
-def _say(counts: dict[str, int], what: str, nothing: str) -> int:
-    for sink, count in sorted(counts.items()):
-        click.echo(f"{counted(count, 'action')} of {sink} {what}; `connector run` sends them.")
-    if not counts:
-        click.echo(nothing)
-    return 0
+actions.add_command(retry)
+actions.add_command(resolve)
+actions.add_command(release)

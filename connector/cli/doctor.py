@@ -36,6 +36,7 @@ CURES = {
     "in_doubt": "look whether it arrived (connector actions show {id}); it is not sent again",
     "parked": "see connector actions show {id}; once mended: connector actions retry {id}",
     "quota": "buy more calls, or find who else uses them; what comes after the last one waits",
+    "recovering": "release or resolve what is held; then: connector recover --done",
     "remark": "see connector actions show {id}, and complete the case by hand",
     "silent": "look whether the survey still runs, and its webhook still comes here",
     "sink-failing": "what is found above about this sink says why; it is tried again by itself",

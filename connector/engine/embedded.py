@@ -8,7 +8,6 @@ the next due time comes; nothing is polled but the vendors.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import logging
 import threading
@@ -16,15 +15,13 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from connector import deciding, intake
 from connector.delivery import Courier
-from connector.domain import Problem
+from connector.engine import alone
 from connector.engine.bell import Bell
 from connector.engine.chores import do_chores
-from connector.errors import Invalid
 from connector.keeper import Keeper
 from connector.ports import Pollable, Source
 from connector.store import alarms, arrivals, sending
@@ -98,19 +95,9 @@ class Embedded:
             self._lock.close()
 
     def _take_lock(self) -> None:
-        store = self.workspace.store
-        path = store.engine.url.database
-        if not store.is_sqlite or not path or path == ":memory:":
-            return
-        lock = Path(f"{path}.lock").open("w")  # noqa: SIM115 - held for as long as we run
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            message = "another `connector run` works on this database; stop it first"
-            raise Invalid([Problem(file=path, message=message)]) from error
-        self._lock = lock
-        store.write(sending.free_leases)
+        self._lock = alone.take_lock(self.workspace.store)
+        if self._lock is not None:
+            self.workspace.store.write(sending.free_leases)
 
     def _spawn(self, name: str, step: Callable[[], float], bell: Bell) -> None:
         loop = functools.partial(self._forever, name, step, bell)

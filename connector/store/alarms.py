@@ -20,6 +20,7 @@ AlarmKind = Literal[
     "in_doubt",
     "parked",
     "quota",
+    "recovering",
     "remark",
     "silent",
     "sink-failing",

@@ -118,6 +118,7 @@ def list_actions(
     sink: str | None = None,
     response: str | None = None,
     limit: int | None = 50,
+    since: datetime | None = None,
 ) -> Sequence[Any]:
     """The oldest first; of one response all, in the order in which they were decided."""
     statement = select(*_ACTION).order_by(actions.c.id)
@@ -127,6 +128,8 @@ def list_actions(
         statement = statement.where(actions.c.sink == sink)
     if response is not None:
         statement = statement.where(actions.c.response_id == response)
+    if since is not None:
+        statement = statement.where(actions.c.created_at >= since)
     return connection.execute(statement.limit(limit)).all()
 
 

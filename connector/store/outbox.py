@@ -138,8 +138,8 @@ def made_since(connection: Connection, after: int, source: str) -> dict[tuple[st
 
 
 def release(connection: Connection, source: str | None, now: datetime) -> dict[str, int]:
-    """Let held actions go; returns how many per sink."""
-    held = actions.c.state == "held"
+    """Let go what a flood held, and nothing else; returns how many per sink."""
+    held = (actions.c.state == "held") & actions.c.error.is_(None)
     if source is not None:
         held &= actions.c.source == source
     grouped = select(actions.c.sink, func.count()).where(held).group_by(actions.c.sink)

@@ -78,7 +78,8 @@ class SinkHarness:
     text. `revoke` and `restore`: the credentials, at the vendor's side.
 
     `shown`: what people see there, `notes` how often they see a marker, `amends` the request that
-    adds a note, `close` what makes the case closed; all read or change the stand-in's state.
+    adds a note, `close` what makes the case closed; all read or change the stand-in's state. So do
+    `delete` and `by_hand`, for sinks that can be listed.
     """
 
     kind: str
@@ -97,4 +98,8 @@ class SinkHarness:
     amends: tuple[str, str] = ("", "")
     notes: Callable[[Raw, str], int] = lambda state, marker: 0
     close: Callable[[Sandbox, str], object] = lambda sandbox, remote_id: None
+    delete: Callable[[Sandbox, str], object] = lambda sandbox, remote_id: None
+    by_hand: Callable[[Sandbox], object] = lambda sandbox: None  # a case that is not ours
+    lists: tuple[str, str] = ("", "")  # the request that lists what we made
+    page_size: str = ""  # dotted name of the constant that says how much a page of it holds
     exempt: Mapping[str, str] = field(default_factory=dict)  # check -> reason

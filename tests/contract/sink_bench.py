@@ -92,7 +92,7 @@ class SinkBench:
         self, number: int = 1, params: Raw | None = None, amends: Any = None, **facts: Any
     ) -> str:
         """An action that is due now; returns its key. `amends`: the row of the case."""
-        key = f"nps-contract-{number}"
+        key = f"nps-{number:032x}"
         if amends is not None:
             key = amendment_key(amends.key, 1 + number)
         order = Order(

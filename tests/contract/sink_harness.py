@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.sandbox import SECRETS, Sandbox
 from connector.sandbox.core import Vendor
+from connector.sandbox.zendesk.tickets import clean
 from tests.contract.harness import Raw, Shown, SinkHarness
 
 
@@ -36,6 +37,14 @@ def zendesk_shown(state: Raw) -> list[Shown]:
         *(Shown(ticket["raw_subject"], "line") for ticket in state["tickets"].values()),
         *(Shown(user["name"], "line") for user in state["users"].values()),
     ]
+
+
+def zendesk_by_hand(sandbox: Sandbox) -> None:
+    with sandbox.zendesk.changing():
+        for external_id in (None, "order-4711", "nps-someone-elses"):
+            fields = {"subject": "By hand", "comment": {"body": "Hello"}}
+            fields["external_id"] = external_id
+            sandbox.zendesk.desk.create(clean(sandbox.zendesk.desk, fields, None, 9002), 9002, {})
 
 
 ZENDESK = SinkHarness(
@@ -72,6 +81,10 @@ ZENDESK = SinkHarness(
         for comment in listed
     ),
     close=lambda sandbox, remote_id: sandbox.zendesk.solve(int(remote_id)),
+    delete=lambda sandbox, remote_id: sandbox.zendesk.delete(int(remote_id)),
+    by_hand=zendesk_by_hand,
+    lists=("GET", "/api/v2/incremental/tickets/cursor"),
+    page_size="connector.sinks.zendesk.desk.EXPORTED_PER_PAGE",
 )
 
 # -- Salesforce ---------------------------------------------------------------------------------
@@ -81,6 +94,13 @@ def salesforce_revoke(sandbox: Sandbox) -> None:
     setting(sandbox.salesforce, "consumer_secret", "another")
     with sandbox.salesforce.changing():
         sandbox.salesforce.state["tokens"].clear()
+
+
+def salesforce_by_hand(sandbox: Sandbox) -> None:
+    with sandbox.salesforce.changing():
+        for marker in (None, "order-4711"):
+            task = {"Subject": "By hand", "NPS_Response_Id__c": marker}
+            sandbox.salesforce.tasks.insert(task, by_api=False)
 
 
 def tasks_of(state: Raw) -> list[Raw]:
@@ -119,9 +139,20 @@ SALESFORCE = SinkHarness(
     amends=("PATCH", "/services/data/v64.0/sobjects/Task/"),
     notes=lambda state, marker: sum(task["Description"].count(marker) for task in tasks_of(state)),
     close=lambda sandbox, remote_id: sandbox.salesforce.complete(remote_id),
+    delete=lambda sandbox, remote_id: sandbox.salesforce.delete(remote_id),
+    by_hand=salesforce_by_hand,
+    lists=("GET", "/services/data/v64.0/query"),
+    page_size="connector.sandbox.salesforce.api.PAGE",
 )
 
 # -- HubSpot ------------------------------------------------------------------------------------
+
+
+def hubspot_by_hand(sandbox: Sandbox) -> None:
+    with sandbox.hubspot.changing():
+        for marker in ({}, {"nps_action_id": "order-4711"}):
+            task = {"hs_task_subject": "By hand", "hs_task_body": "", **marker}
+            sandbox.hubspot.crm.create("tasks", task, [])
 
 
 def properties_of(state: Raw) -> list[Raw]:
@@ -159,6 +190,10 @@ HUBSPOT = SinkHarness(
         one["hs_task_body"].count(marker) for one in properties_of(state)
     ),
     close=lambda sandbox, remote_id: sandbox.hubspot.complete(remote_id),
+    delete=lambda sandbox, remote_id: sandbox.hubspot.delete(remote_id),
+    by_hand=hubspot_by_hand,
+    lists=("POST", "/crm/v3/objects/tasks/search"),
+    page_size="connector.sinks.hubspot.portal.SEARCHED_PER_PAGE",
 )
 
 # -- mail and chat ------------------------------------------------------------------------------

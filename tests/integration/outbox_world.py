@@ -140,7 +140,7 @@ class Worker:
         try:
             courier = delivery.Courier(store, self.id, sink, clock)
             if sink.capabilities.can_find:  # as after a while of backlog
-                courier.pace.size = CALLS * sink.capabilities.batch
+                courier.size.actions = CALLS * sink.capabilities.batch
             sink.calls = 0
             courier.round()
         except Crash:

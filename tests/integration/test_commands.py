@@ -117,7 +117,7 @@ def test_a_held_flood_is_released_by_one_command(run, make_world):
 def test_retry_needs_to_be_told_what(run, told):
     code, _, err = run("actions", "retry")
     assert code == 2
-    assert "--parked" in err
+    assert "--all" in err
 
 
 def test_erasing_asks_first_and_wants_exactly_one_thing(run, told):
@@ -229,3 +229,48 @@ def test_once_with_a_sink_out_of_reach_says_that_not_all_is_done(run, world):
     waiting = world.actions(state="waiting")
     assert len(waiting) == 1
     assert waiting[0].due_at > world.now + timedelta(seconds=1)
+
+
+def test_actions_are_ended_one_by_one_or_in_bulk_and_it_says_by_whom(run, told):
+    from connector.store import outbox
+
+    store = told.workspace.store
+    first, alert, task = (action.id for action in told.actions() if action.state == "waiting")
+    for action in (first, alert, task):
+        store.write(lambda c, action=action: outbox.change_action(c, action, state="parked"))
+
+    code, _, err = run("actions", "resolve", str(first))
+    assert (code, "--there or --not-needed" in err) == (2, True)
+    assert run("actions", "resolve", "--there")[0] == 2
+    assert run("actions", "resolve", "--all", "--there", "--remote-id", "5")[0] == 2
+    assert run("actions", "resolve", str(first), "--sink", "desk", "--there")[0] == 2
+    code, _, err = run("actions", "resolve", "999", "--there")
+    assert (code, "there is no action 999" in err) == (1, True)
+
+    ended = ("actions", "resolve", str(first), "--there", "--remote-id", "42", "--by", "Ana")
+    code, out, _ = run(*ended, "--note", "made by hand")
+    assert (code, out) == (0, "1 action of desk ended: there.\n")
+    shown = run("actions", "show", str(first))[1]
+    assert "there, says Ana: made by hand" in shown
+    assert "resolve" in shown
+    code, _, err = run(*ended)
+    assert (code, f"action {first} is done" in err) == (1, True)
+
+
+def test_ending_many_asks_first(run, told, monkeypatch):
+    from connector.store import outbox
+
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    store = told.workspace.store
+    for action in told.actions(state="waiting"):
+        store.write(lambda c, id=action.id: outbox.change_action(c, id, state="parked"))
+    chosen = ("actions", "resolve", "--state", "parked", "--sink", "desk", "--all", "--not-needed")
+    code, _, err = run(*chosen)
+    assert (code, "End 1 action as not needed?" in err) == (130, True)
+    assert run(*chosen, "--yes")[1] == "1 action of desk ended: not needed.\n"
+    assert run(*chosen)[1] == "There are no such actions.\n"
+    assert run("actions", "list", "--since", "2100-01-01")[0] == 2
+    assert run("actions", "retry", "--all", "--sink", "hub")[1].startswith("1 action of hub will")
+    assert run("actions", "retry", "--parked")[1].startswith("1 action of chat will")
+    assert run("actions", "retry", "--all")[1] == "No action is parked.\n"
+    assert run("actions", "retry", "--all", "--sink", "nowhere")[0] == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector import delivery
+from connector import delivery, rounds
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, Refused, TryLater
 from connector.ports import Capabilities
@@ -148,7 +148,7 @@ def test_a_worker_killed_after_its_send_leaves_one_effect_or_a_doubt(post, monke
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivery._Round, "_record", die)
+        patched.setattr(rounds.Round, "_record", die)
         with pytest.raises(Killed):
             post.deliver()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector import delivery, keeper
+from connector import delivery, keeper, rounds
 from connector.delivery import Courier
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, TryLater
@@ -39,7 +39,7 @@ def post(world) -> Post:
 
 def courier(post: Post, size: int = 5, keeper: Keeper | None = None) -> Courier:
     made = Courier(post.store, "desk", post.desk, lambda: post.world.now, keeper)
-    made.pace.size = size
+    made.size.actions = size
     return made
 
 
@@ -110,7 +110,7 @@ def test_who_slept_between_marking_and_calling_does_not_call_any_more(post):
     make = post.desk.make
 
     def slow(batch: Any) -> Any:
-        post.world.now += delivery.LATE
+        post.world.now += rounds.LATE
         return [make(one) for one in batch]
 
     post.desk.then = [slow]

@@ -12,7 +12,13 @@ from pydantic import BaseModel
 from connector import catalog, sinks, sources
 from connector.ports import Params, SinkSettings, SourceSettings
 from connector.sandbox import Sandbox
-from tests.contract import sink_recovery, sink_troubles, source_checks, source_polling
+from tests.contract import (
+    sink_listing,
+    sink_recovery,
+    sink_troubles,
+    source_checks,
+    source_polling,
+)
 from tests.contract.sink_harness import SINKS
 from tests.contract.source_harness import SOURCES
 
@@ -25,7 +31,7 @@ HEADINGS = {
 SINK_TYPES = catalog.sink_types()
 PAGES = [("sources", type) for type in sources.REGISTRY] + [("sinks", type) for type in SINK_TYPES]
 SOURCE_CHECKS = [*source_checks.CHECKS, *source_polling.CHECKS]
-SINK_CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS]
+SINK_CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS, *sink_listing.CHECKS]
 
 
 def page(part: str, type: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from connector.errors import ConnectorError, LookFirst, Paused, TryLater
-from connector.patience import patiently
+from connector.patience import at_leisure, patiently
 
 
 def failing(times: int, error: ConnectorError) -> Callable[[], int]:
@@ -46,4 +46,22 @@ def test_only_try_later_is_tried_again(error: ConnectorError) -> None:
     waits: list[float] = []
     with pytest.raises(type(error)):
         patiently(failing(1, error), waits.append)
+    assert waits == []
+
+
+def test_who_waits_at_a_terminal_waits_as_long_as_the_far_side_wishes() -> None:
+    waits: list[float] = []
+    busy = TryLater("ten pages a minute", retry_after_seconds=58)
+    assert at_leisure(failing(2, busy), waits.append) == 2
+    assert waits == [58, 58]
+    with pytest.raises(TryLater):
+        at_leisure(failing(6, TryLater("busy")), waits.append)
+    assert waits[2:] == [0.4, 0.8, 1.6, 3.2, 6.4]
+
+
+@pytest.mark.parametrize("error", [TryLater("tomorrow", 3600), LookFirst("unknown"), Paused("no")])
+def test_there_is_a_limit_to_that_too(error: ConnectorError) -> None:
+    waits: list[float] = []
+    with pytest.raises(type(error)):
+        at_leisure(failing(1, error), waits.append)
     assert waits == []

@@ -53,6 +53,25 @@ def test_jitter_spreads_what_failed_together():
     assert next_step(TryLater("busy", 40), jitter=0.5) == Wait(NOW + timedelta(seconds=40))
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "sent_ago", "restored_ago", "way"),
+    [
+        (KEYED, 60, None, "send"),
+        (KEYED, 60, 30, "find"),  # other bytes may have gone out under that key since
+        (KEYED, 60, 60, "find"),
+        (KEYED, 20, 30, "send"),  # by us, after the restore
+        (FINDS, 20, 30, "find"),
+        (BLIND, 60, 30, "doubt"),
+    ],
+)
+def test_of_what_was_sent_before_a_restore_a_key_is_not_enough(
+    capabilities, sent_ago, restored_ago, way
+):
+    restored_at = None if restored_ago is None else NOW - timedelta(minutes=restored_ago)
+    sent_at = NOW - timedelta(minutes=sent_ago)
+    assert recovery(capabilities, sent_at, NOW, restored_at) == way
+
+
 def test_after_three_days_of_trying_a_person_is_told():
     almost = timedelta(days=3) - timedelta(seconds=1)
     assert isinstance(next_step(TryLater("busy"), age=almost), Wait)

@@ -38,6 +38,7 @@ def search(rows: list[Row], body: Row, indexed: datetime, known: set[str]) -> tu
         and datetime.fromisoformat(row["updatedAt"]) <= indexed
         and (not groups or any(all(_met(row, one) for one in group) for group in groups))
     ]
+    found = _sorted(found, body.get("sorts"))
     start = int(after)
     answer: Row = {"total": len(found)}
     if start + limit < len(found):
@@ -61,4 +62,24 @@ def _groups(body: Row, known: set[str]) -> list[list[Row]]:
 
 
 def _met(row: Row, one: Row) -> bool:
-    return _OPERATORS[one["operator"]](row["properties"].get(one["propertyName"]), one)
+    value = row["properties"].get(one["propertyName"])
+    wanted = str(one.get("value", ""))
+    if value and one["propertyName"].endswith("date") and wanted.isdigit():
+        # Times are compared as milliseconds, in which filters have to say them.
+        milliseconds = int(datetime.fromisoformat(value).timestamp() * 1000)
+        value, one = f"{milliseconds:020}", {**one, "value": f"{int(wanted):020}"}
+    return _OPERATORS[one["operator"]](value, one)
+
+
+def _sorted(rows: list[Row], sorts: object) -> list[Row]:
+    """By one property at most, as the vendor allows; else in the order of their creation."""
+    if not sorts:
+        return rows
+    if not isinstance(sorts, list) or len(sorts) > 1 or not isinstance(sorts[0], dict):
+        raise invalid("sorts: one sort is allowed")
+    name, direction = sorts[0].get("propertyName"), sorts[0].get("direction", "ASCENDING")
+    if direction not in ("ASCENDING", "DESCENDING"):
+        raise invalid("sorts: direction is ASCENDING or DESCENDING")
+    return sorted(
+        rows, key=lambda row: row["properties"].get(name) or "", reverse=direction == "DESCENDING"
+    )

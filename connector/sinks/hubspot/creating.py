@@ -5,13 +5,14 @@ https://developers.hubspot.com/docs/api-reference/crm-tasks-v3/guide
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connector.domain import Prepared, Receipt
+from connector.domain import Prepared, Receipt, is_case_key
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
+from connector.ports import Made
 from connector.sinks.crm import Frozen, Outcome, Rejected, each_settled, vendor_words
 from connector.sinks.hubspot.people import Owners
 from connector.sinks.hubspot.portal import NO_PROPERTY, Portal
@@ -49,10 +50,25 @@ class Creations:
         return {key: self.receipt(by_key[key], keyed[key]) for key in by_key if key in keyed}
 
     def receipt(self, prepared: Prepared, row: Mapping[str, Any]) -> Receipt:
-        task_id, portal = str(row["id"]), self._settings.portal
+        task_id = str(row["id"])
+        return Frozen.read(prepared.body).receipt(task_id, self._url(task_id))
+
+    def _url(self, task_id: str) -> str:
+        portal = self._settings.portal
         known = portal.isdecimal()
-        url = f"https://app.hubspot.com/contacts/{portal}/record/0-27/{task_id}" if known else ""
-        return Frozen.read(prepared.body).receipt(task_id, url)
+        return f"https://app.hubspot.com/contacts/{portal}/record/0-27/{task_id}" if known else ""
+
+    def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
+        """Raises `Refused` where tasks carry no key of ours."""
+        property_ = self._settings.marker_property
+        if not property_:
+            raise Refused("unique_property is none: HubSpot tasks carry no key of ours")
+        for row in self._portal.tasks_with(property_, since, now):
+            key = str((row.get("properties") or {}).get(property_) or "")
+            if is_case_key(key):
+                task_id = str(row["id"])
+                made_at = datetime.fromisoformat(str(row["createdAt"]))
+                yield Made(key=key, remote_id=task_id, url=self._url(task_id), made_at=made_at)
 
     def _create(self, part: Sequence[Prepared], now: datetime) -> list[Outcome]:
         """One call; raises only while nothing is written."""

@@ -21,11 +21,12 @@ from zoneinfo import ZoneInfo
 import requests
 
 from connector.errors import ConnectorError, LookFirst, Paused, TryLater
-from connector.patience import patiently
+from connector.patience import at_leisure, patiently
 from connector.sinks.crm import Rejected, Transport
 from connector.sinks.hubspot.settings import HubSpotSettings
 
 MOST_INPUTS = 100
+SEARCHED_PER_PAGE = 200
 OWNERS_PER_PAGE = 500
 MIGRATION_SECONDS = 86_400  # Retry-After of a 477 may be a day
 NO_PROPERTY = "PROPERTY_DOESNT_EXIST"
@@ -89,6 +90,28 @@ class Portal:
             if not after:
                 return
 
+    def tasks_with(self, marker: str, since: datetime, now: datetime) -> Iterator[dict[str, Any]]:
+        """Every task made since then that has this property, the oldest first.
+
+        The search index lags by seconds to minutes, and one search shows 10,000 rows at most; so
+        each page begins where the last one ended. Five searches a second are allowed.
+        https://developers.hubspot.com/docs/api-reference/search/guide
+        """
+        api, seen = self._api("tasks search"), set[str]()
+        after = int(since.timestamp() * 1000)
+        while True:
+            body = _marked_since(marker, after)
+            call = partial(api.do_search, body, _preload_content=False)
+            rows = _rows(at_leisure(partial(self._reading, call, now)), "results")
+            fresh = [row for row in rows if row.get("id") not in seen]
+            yield from fresh
+            if len(rows) < SEARCHED_PER_PAGE:
+                return
+            if not fresh:
+                raise TryLater("HubSpot shows more tasks of one moment than a page holds")
+            seen.update(str(row["id"]) for row in fresh)
+            after = int(datetime.fromisoformat(str(rows[-1]["createdAt"])).timestamp() * 1000)
+
     def task_property(self, name: str, now: datetime) -> dict[str, Any] | None:
         """The definition of a property of tasks; None where there is none."""
         api = self._api("properties")
@@ -123,10 +146,24 @@ class Portal:
                 "contacts batch": client.crm.contacts.batch_api,
                 "tasks batch": client.crm.objects.tasks.batch_api,
                 "tasks basic": client.crm.objects.tasks.basic_api,
+                "tasks search": client.crm.objects.tasks.search_api,
                 "owners": client.crm.owners.owners_api,
                 "properties": client.crm.properties.core_api,
             }
         return self._apis[name]
+
+
+def _marked_since(marker: str, milliseconds: int) -> dict[str, Any]:
+    filters = [
+        {"propertyName": marker, "operator": "HAS_PROPERTY"},
+        {"propertyName": "hs_createdate", "operator": "GTE", "value": str(milliseconds)},
+    ]
+    return {
+        "filterGroups": [{"filters": filters}],
+        "sorts": [{"propertyName": "hs_createdate", "direction": "ASCENDING"}],
+        "properties": [marker, "hs_createdate"],
+        "limit": SEARCHED_PER_PAGE,
+    }
 
 
 class Answer:

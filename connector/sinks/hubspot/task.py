@@ -5,7 +5,7 @@ https://developers.hubspot.com/docs/api-reference/crm-tasks-v3/guide
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ import requests
 
 from connector.domain import Finding, Order, Prepared, Receipt
 from connector.errors import ConnectorError, Refused
-from connector.ports import Capabilities
+from connector.ports import Capabilities, Made
 from connector.sinks.crm import (
     Frozen,
     Outcome,
@@ -59,6 +59,9 @@ class HubSpotTask:
 
     type: ClassVar[str] = "hubspot"
     kind: ClassVar[str] = "hubspot.task"
+    listing_gaps: ClassVar[str] = (
+        "not deleted tasks, and nothing that its search index does not show yet (minutes)"
+    )
     Settings = HubSpotSettings
     Params = TaskParams
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -75,6 +78,10 @@ class HubSpotTask:
     @property
     def account(self) -> str:
         return f"hubspot:{self._settings.portal}"
+
+    @property
+    def unmarked(self) -> str:
+        return "" if self._settings.marker_property else "unique_property is none"
 
     # -- prepare -------------------------------------------------------------------------------
 
@@ -184,6 +191,9 @@ class HubSpotTask:
             if marker(prepared.order) in body:
                 found[prepared.order.key] = self._creations.receipt(prepared, task or {})
         return [found.get(prepared.order.key) for prepared in batch]
+
+    def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
+        return self._creations.made_since(since, now)
 
     def check(self, now: datetime) -> Sequence[Finding]:
         return check(self._settings, self._portal, self._owners, now)

@@ -6,13 +6,15 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resourc
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from connector.domain import Prepared, Receipt
+from connector.domain import Prepared, Receipt, is_case_key
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
+from connector.patience import at_leisure
+from connector.ports import Made
 from connector.sinks.crm import Frozen, Outcome, Rejected, each_settled, vendor_words
 from connector.sinks.salesforce.session import TRANSIENT, Org
 
@@ -59,6 +61,23 @@ class Creations:
                 frozen = Frozen.read(prepared.body)
                 found[row[field]] = frozen.receipt(row["Id"], self._url(row["Id"]), *gone)
         return found
+
+    def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
+        """The records themselves, with the recycle bin; 2,000 a call."""
+        field, moment = self._key_field, since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        soql = (
+            f"SELECT Id, IsDeleted, CreatedDate, {field} FROM Task "  # noqa: S608 - our setting
+            f"WHERE {field} != null AND CreatedDate >= {moment} ORDER BY CreatedDate, Id"
+        )
+        for row in at_leisure(lambda: self._org.query(soql, now, deleted=True)):
+            if is_case_key(str(row[field])):
+                yield Made(
+                    key=str(row[field]),
+                    remote_id=str(row["Id"]),
+                    url=self._url(str(row["Id"])),
+                    made_at=datetime.fromisoformat(str(row["CreatedDate"])),
+                    gone=bool(row["IsDeleted"]),
+                )
 
     def _upsert(self, part: Sequence[Prepared], now: datetime) -> list[Outcome]:
         """One call; raises only while nothing is written."""

@@ -5,7 +5,7 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resourc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ import requests
 
 from connector.domain import Finding, Order, Prepared, Receipt
 from connector.errors import ConnectorError
-from connector.ports import Capabilities
+from connector.ports import Capabilities, Made
 from connector.sinks.crm import (
     Frozen,
     Names,
@@ -57,6 +57,10 @@ class SalesforceTask:
 
     type: ClassVar[str] = "salesforce"
     kind: ClassVar[str] = "salesforce.task"
+    unmarked = ""
+    listing_gaps: ClassVar[str] = (
+        "not what was emptied from the recycle bin, and not archived activities (about a year old)"
+    )
     Settings = SalesforceSettings
     Params = TaskParams
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -178,6 +182,9 @@ class SalesforceTask:
             else found.get(prepared.order.key)
             for prepared in batch
         ]
+
+    def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
+        return self._creations.made_since(since, now)
 
     def check(self, now: datetime) -> Sequence[Finding]:
         return check(self._settings, self._org, self._user_ids, now)

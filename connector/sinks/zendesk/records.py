@@ -24,6 +24,16 @@ class Ticket:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A ticket in the incremental export."""
+
+    id: int
+    external_id: str
+    status: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Audit:
     """One change of a ticket; `channel` is `web` for what is done by hand, `api` for programs."""
 

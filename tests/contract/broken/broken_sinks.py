@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
 from connector.domain import Prepared, Receipt
 from connector.errors import ConnectorError, LookFirst, Refused
-from connector.sinks.hubspot import HubSpotTask
+from connector.ports import Made
+from connector.sinks.hubspot import HubSpotTask, portal
 from connector.sinks.slack import SlackMessage
 from connector.sinks.zendesk import ZendeskTicket
 
@@ -44,6 +46,13 @@ class SwallowsAnItem(HubSpotTask):
         results = super().send(batch, now)
         made = next((result for result in results if isinstance(result, Receipt)), None)
         return [made if made and isinstance(one, Refused) else one for one in results]
+
+
+class ListsTheFirstPageOnly(HubSpotTask):
+    """Two hundred are enough for everybody."""
+
+    def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
+        return islice(super().made_since(since, now), portal.SEARCHED_PER_PAGE)
 
 
 class LogsTheToken(SlackMessage):

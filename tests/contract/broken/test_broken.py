@@ -9,6 +9,7 @@ import pytest
 
 from connector.sandbox import Sandbox
 from tests.contract import (
+    sink_listing,
     sink_recovery,
     sink_troubles,
     source_checks,
@@ -30,9 +31,10 @@ OF_SINKS = [
     (broken_sinks.SwallowsAnItem, "check_one_refused_item_costs_only_itself"),
     (broken_sinks.RetriesAPost, "check_one_write_goes_over_the_wire"),
     (broken_sinks.LogsTheToken, "check_nothing_secret_or_personal_is_said"),
+    (broken_sinks.ListsTheFirstPageOnly, "check_every_page_is_listed"),
 ]
 SOURCE_CHECKS = [*source_checks.CHECKS, *source_polling.CHECKS]
-SINK_CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS]
+SINK_CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS, *sink_listing.CHECKS]
 
 
 def failed(checks: list[Callable[[Any], None]], bench: Callable[[], Any]) -> dict[str, str]:

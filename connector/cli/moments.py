@@ -1,0 +1,47 @@
+"""Times on the command line: a date, a time, or how long ago."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from connector.text import parse_duration
+
+
+class Moment(click.ParamType[datetime]):
+    """Becomes an aware datetime in UTC; never in the future."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        now = datetime.now(UTC)
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            found = now - self._ago(value, param, ctx)
+        moment = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        if moment > now:
+            self.fail(f"{value} has not come yet (times without a zone are UTC)", param, ctx)
+        return moment
+
+    def _ago(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            ago = parse_duration(value)
+        except ValueError:
+            ago = None
+        if not isinstance(ago, timedelta):
+            self.fail(
+                f"'{value}' is no time; write 2026-11-24, 2026-11-24T03:00 (UTC) or 6h (ago)",
+                param,
+                ctx,
+            )
+        return ago
+
+
+MOMENT = Moment()
