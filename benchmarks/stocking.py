@@ -100,8 +100,9 @@ def _copy(
     connection.execute(text("DROP TABLE IF EXISTS copies"))
     connection.execute(
         text(
-            "CREATE TEMPORARY TABLE copies AS WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) "
-            f"UNION ALL SELECT i + 1 FROM n WHERE i < {int(copies)}) SELECT i, {hexes} AS h FROM n"  # noqa: S608 - constants
+            "CREATE TEMPORARY TABLE copies AS "  # noqa: S608 - constants
+            "WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) "
+            f"UNION ALL SELECT i + 1 FROM n WHERE i < {int(copies)}) SELECT i, {hexes} AS h FROM n"
         )
     )
     key = connection.scalar(text("SELECT key FROM actions WHERE response_id = :r"), {"r": response})
