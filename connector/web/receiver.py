@@ -67,12 +67,13 @@ def application(
 class _Receiver:
     def __init__(self, workspace: Workspace, arrived: Callable[[], None]) -> None:
         self.workspace = workspace
+        self.sources = workspace.sources  # made now, not while a sender waits
         self.door = Door(workspace.store, arrived)
         self.most = workspace.settings.receiver.max_body_kb * 1024
 
     async def webhook(self, request: Request) -> Response:
         source = request.path_params["source"]
-        if source not in self.workspace.sources:
+        if source not in self.sources:
             return PlainTextResponse("unknown source\n", 404)
         body = await self._body(request)
         if body is None:

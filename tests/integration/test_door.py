@@ -114,13 +114,17 @@ def test_a_database_that_is_down_is_not_asked_again_for_each(door, store, now, r
 def test_after_a_group_that_could_not_even_begin_the_next_one_is_stored(
     door, store, now, monkeypatch
 ):
-    with monkeypatch.context() as down:
-        failed: Future[None] = Future()
-        failed.set_exception(StoreDown("no connection"))
-        down.setattr(store, "write_first", lambda work: failed)
-        assert isinstance(come_together(door, records(now, b"a"))[0], StoreDown)
+    failed: Future[None] = Future()
+    failed.set_exception(StoreDown("no connection"))
 
-    assert come_together(door, records(now, b"b")) == [None]
+    async def come() -> None:
+        with monkeypatch.context() as down:
+            down.setattr(store, "write_first", lambda work: failed)
+            with pytest.raises(StoreDown):
+                await door.keep(records(now, b"a"))
+        await asyncio.wait_for(door.keep(records(now, b"b")), 10)
+
+    asyncio.run(come())
     assert stored(store) == [(b"b", 1)]
 
 

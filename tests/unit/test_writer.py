@@ -51,8 +51,12 @@ class Desk:
         self.order: list[str] = []
         self.engine = store.engine
         self.writer = Writer(store.engine, lambda: self.senders)
-        self._go = threading.Event()
-        self._futures = [self.writer.submit(lambda _: self._go.wait(10), urgent=True)]
+        self.started, self._go = threading.Event(), threading.Event()
+        self._futures = [self.writer.submit(self._busy, urgent=True)]
+
+    def _busy(self, _connection: object) -> None:
+        self.started.set()
+        self._go.wait(10)
 
     def put(
         self, name: str, urgent: bool = False, takes: float = 0, then: Callable[[], object] = int
@@ -139,15 +143,19 @@ def test_a_job_that_took_long_is_not_paid_back_for_as_long(desk):
     assert desk.go() == ["import", "first", "second", "deliver", "third"]
 
 
-def test_when_it_cannot_even_begin_all_who_wait_are_told(desk, monkeypatch):
+def test_when_it_cannot_even_begin_all_who_wait_are_told_at_once(desk, monkeypatch):
+    begun: list[bool] = []
+
     def down() -> None:
+        begun.append(True)
         raise OperationalError("BEGIN", None, Exception("disk I/O error"))
 
-    desk.put("decide")
-    desk.go()
+    desk.started.wait(10)
     monkeypatch.setattr(desk.engine, "begin", down)
-    futures = [desk.writer.submit(lambda _: 1, urgent) for urgent in (False, True)]
-    assert [type(future.exception(10)) for future in futures] == [OperationalError] * 2
+    futures = [desk.writer.submit(lambda _: 1, urgent) for urgent in (False, False, True)]
+    desk.go()
+    assert [type(future.exception(10)) for future in futures] == [OperationalError] * 3
+    assert begun == [True]
     monkeypatch.undo()
     assert desk.writer.submit(lambda _: 2, urgent=True).result(10) == 2
 
