@@ -63,7 +63,8 @@ class World:
         words = (sys.executable, "-m", "benchmarks.traffic")
         self._process = servers.start(*words, cwd=ROOT, stdout=subprocess.PIPE)
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
-        self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+        with self._process.stdout as said:
+            self.url = f"http://127.0.0.1:{int(said.readline())}"
 
     def do(self, order: str, **arguments: Any) -> dict[str, Any]:
         """Raises RuntimeError with what went wrong there."""

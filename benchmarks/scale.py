@@ -12,7 +12,7 @@ class Scale:
     seconds: float = 5.0
     repeats: int = 2
     backlog: int = 10_000  # actions without a call
-    calls: int = 3_000  # actions with a call of 50 ms
+    calls: int = 5_000  # actions with a call of 50 ms
     vendor_actions: int = 1_000
     reactions: int = 200
     stored: int = 1_000_000

