@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 
 from connector.store import writer
-from connector.store.trouble import Collided, StoreDown, is_down, translated
+from connector.store.trouble import Collided, StoreDown, has_collided, is_down, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
