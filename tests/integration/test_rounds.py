@@ -1,4 +1,4 @@
-"""Many actions in one round: what was not called was never sent; leases last as long as the work."""
+"""Many actions in one round: what was not called was never sent; leases last while work does."""
 
 from __future__ import annotations
 
@@ -246,5 +246,3 @@ def test_a_receipt_for_somebody_who_was_erased_meanwhile_costs_the_others_nothin
     assert courier(post).round().outcomes == {"done": 5}
     assert [row.remark for row in rows(post)] == [None, "x", "x", "x", "x"]
     assert "delete it there" in post.alarms()["erased"]
-
-
