@@ -85,11 +85,18 @@ def _due(state: str) -> Select[Any]:
     )
 
 
+_CLAIMED = (
+    *("id", "fence", "response_id", "customer_id", "sink", "account", "kind", "to_customer"),
+    *("amends", "state", "due_at", "attempts", "request", "first_sent_at", "last_sent_at"),
+    "failing_since",
+)
+
+
 def _claiming() -> Any:
     unheard, unsent = _due("sending").cte("unheard"), _due("waiting").cte("unsent")
     either = union_all(select(unheard.c.id), select(unsent.c.id)).limit(bindparam("most"))
     chosen = either.cte("chosen")
-    columns = [column for column in actions.c if column.name != "order"]
+    columns = [actions.c[name] for name in _CLAIMED]
     return (
         update(actions)
         .where(actions.c.id.in_(select(chosen.c.id)))
@@ -106,7 +113,8 @@ def claim(
 ) -> Sequence[Any]:
     """Lease at most `limit` of this sink's due actions, the unheard ones first.
 
-    Each gets a new fencing token, so that a stale holder's misses. `order` comes as JSON text.
+    Each gets a new fencing token, so that a stale holder's misses. `order` comes as JSON text;
+    what nobody in a round asks for is left out.
     """
     values = {"of_sink": sink, "most": limit, "now": now, "until": now + lease}
     return sorted(connection.execute(_CLAIM, values), key=_by_due_time)

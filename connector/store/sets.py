@@ -3,14 +3,16 @@ same prepared statement once for each row, which costs it nothing."""
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, bindparam, func
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Dialect
+    from sqlalchemy.engine.interfaces import Compiled
     from sqlalchemy.sql.dml import UpdateBase
     from sqlalchemy.types import TypeEngine
 
@@ -27,7 +29,8 @@ class ForEach:
     def __init__(
         self, types: Mapping[str, TypeEngine[Any]], build: Callable[[Columns], UpdateBase]
     ) -> None:
-        self._names = list(types)
+        self._types = types
+        self._compiled: Compiled | None = None
         self._each = build({name: bindparam(name, type_=kind) for name, kind in types.items()})
         arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in types.items()]
         given = func.unnest(*arrays).table_valued(*types, name="given").render_derived()
@@ -37,8 +40,36 @@ class ForEach:
         """`rows` hold the values in the order of `types`; returns how many rows were changed."""
         if not rows:
             return 0
+        columns = dict(zip(self._types, zip(*rows, strict=True), strict=True))
         if connection.dialect.name == "sqlite":
-            values = [dict(zip(self._names, row, strict=True)) | same for row in rows]
-            return int(connection.execute(self._each, values).rowcount)
-        arrays = dict(zip(self._names, map(list, zip(*rows, strict=True)), strict=True))
-        return int(connection.execute(self._all, {**arrays, **same}).rowcount)
+            return self._run_each(connection, columns, same)
+        arrays: dict[str, Any] = {name: list(values) for name, values in columns.items()}
+        return int(connection.execute(self._all, arrays | same).rowcount)
+
+    def _run_each(
+        self,
+        connection: Connection,
+        columns: Mapping[str, Sequence[Any]],
+        same: Mapping[str, Any],
+    ) -> int:
+        """The driver gets its tuples ready made: what is the same for all is translated once."""
+        dialect = connection.dialect
+        if self._compiled is None:
+            self._compiled = self._each.compile(dialect=dialect)
+        compiled: Any = self._compiled
+        constants = {**compiled.params, **same}
+        values: list[Iterable[Any]] = []
+        for name in compiled.positiontup:
+            kind = compiled.binds[name].type
+            if name in columns:
+                values.append(_translated(kind, dialect, columns[name]))
+            else:
+                values.append(repeat(_translated(kind, dialect, [constants[name]])[0]))
+        tuples = list(zip(*values, strict=False))
+        return int(connection.exec_driver_sql(str(compiled), tuples).rowcount)
+
+
+def _translated(kind: TypeEngine[Any], dialect: Dialect, values: Sequence[Any]) -> Sequence[Any]:
+    """As the driver takes them."""
+    process = kind.dialect_impl(dialect).bind_processor(dialect)
+    return values if process is None else [process(value) for value in values]

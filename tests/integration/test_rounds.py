@@ -1,4 +1,4 @@
-"""Many actions in one round: what was not called was not sent; leases last as long as the work."""
+"""Many actions in one round: what was not called was never sent; leases last while work does."""
 
 from __future__ import annotations
 
