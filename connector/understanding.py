@@ -177,9 +177,7 @@ def _sift(
 ) -> tuple[list[Outcome], list[tuple[Words, Any]]]:
     """What nothing comes of, and the rest with the response as it was before, if there was one."""
     asked = [
-        forgetting.Asked(
-            w.arrival.source, w.content.record, w.content.respondent, w.content.answered_at
-        )
+        forgetting.Asked(w.arrival.source, w.content.record, w.keys, w.content.answered_at)
         for w in group
     ]
     forgotten = forgetting.are_forgotten(connection, asked)

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
-from connector.domain import Respondent
 from connector.store.arrivals import insert_ignoring
-from connector.store.people import keys_of
 from connector.store.tables import (
     actions,
     alarms,
@@ -28,6 +26,8 @@ from connector.text import hashed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from connector.store.people import Key
+
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _TOMBSTONES = select(tombstones.c.hash, tombstones.c.at).where(
     tombstones.c.hash.in_(bindparam("hashes", expanding=True))
@@ -40,14 +40,14 @@ class Asked(NamedTuple):
 
     source: str
     record: str
-    person: Respondent
+    keys: Sequence[Key]  # of its person
     answered_at: datetime | None
 
 
 def are_forgotten(connection: Connection, asked: Sequence[Asked]) -> list[bool]:
     """Was each record erased, or is it an answer from before its person was?"""
     records = [_record_hash(each.source, each.record) for each in asked]
-    persons = [[_person_hash(*key) for key in keys_of(each.person)] for each in asked]
+    persons = [[_person_hash(*key) for key in each.keys] for each in asked]
     hashes = [*records, *(one for each in persons for one in each)]
     erased = {row[0]: row[1] for row in connection.execute(_TOMBSTONES, {"hashes": hashes})}
     return [
