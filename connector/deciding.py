@@ -118,7 +118,7 @@ def decide_in(
     ruleset = workspace.ruleset(connection)
     if ruleset is None:
         return done
-    turn = _Turn(connection, workspace, ruleset, arrivals.added_times(connection), now)
+    turn = _Turn(connection, workspace, ruleset, workspace.added_times(connection), now)
     ends_at = monotonic() + seconds
     while done.records < limit:
         most = min(_TOGETHER, limit - done.records)
