@@ -11,7 +11,18 @@ from dataclasses import replace
 
 import click
 
-from benchmarks import draining, flowing, machine, receiving, report, scale, servers, sinks, vendors
+from benchmarks import (
+    deciding,
+    draining,
+    flowing,
+    machine,
+    receiving,
+    report,
+    scale,
+    servers,
+    sinks,
+    vendors,
+)
 from benchmarks.installation import World
 from benchmarks.report import Figure, Row
 from benchmarks.scale import Scale
@@ -20,6 +31,7 @@ Benchmark = Callable[[World, Scale], Iterator[Figure]]
 
 BENCHMARKS: dict[str, Benchmark] = {
     "receive": receiving.receive,
+    "decide": deciding.decide,
     "sustained": flowing.sustained,
     "reaction": flowing.reaction,
     "drain": draining.drain,

@@ -1,4 +1,8 @@
-"""The stage that decides: undecided records -> response, facts, verdict, actions, in one commit."""
+"""The stage that decides: undecided records -> response, facts, verdict, actions, in one commit.
+
+Records are taken some at a time, so that looking up and writing down is shared by them; where that
+fails, one by one, so that one bad record does not stop the others.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,36 @@ import logging
 import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 
 from connector import __version__, faultpoints
-from connector.domain import Facts, Scalar
 from connector.errors import Invalid
-from connector.intake import Understood, understand
-from connector.ordering import Caution, place_orders
+from connector.facts import gather
+from connector.ordering import Placed, place_orders
 from connector.rules.decide import decide
-from connector.store import alarms, answers, arrivals, people, recovering
+from connector.store import alarms, answers, arrivals, recovering
+from connector.store.arrivals import Settled
 from connector.store.database import Collided, StoreDown, is_down
+from connector.text import storable
+from connector.understanding import Change, Kept, Moment, Outcome, Words, keep, read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from sqlalchemy import Connection
 
-    from connector.config import Settings
-    from connector.ports import SourceSettings
     from connector.rules.model import Ruleset
     from connector.store.arrivals import Arrival
-    from connector.store.recovering import Recovery
     from connector.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-FALLBACK_LANGUAGE = "en"
+_TURN_SECONDS = 0.02  # then a commit: receivers and deliveries wait for the writer meanwhile
+_TOGETHER = 20  # records whose statements are shared
+_DECIDED = ("new", "revised")
 
 
 @dataclass
@@ -42,20 +50,6 @@ class Decided:
     changes: dict[str, int] = field(default_factory=dict)
     responses: list[str] = field(default_factory=list)
     sinks: set[str] = field(default_factory=set)
-    _added: dict[str, datetime] = field(default_factory=dict)
-    _restored: list[Recovery | None] = field(default_factory=list)
-
-    def added_at(self, connection: Connection, source: str) -> datetime:
-        """When the source was added; asked once a round."""
-        if source not in self._added:
-            self._added[source] = arrivals.source_row(connection, source).added_at
-        return self._added[source]
-
-    def restored(self, connection: Connection) -> Recovery | None:
-        """The recovery after a restored backup, while there is one; asked once a round."""
-        if not self._restored:
-            self._restored.append(recovering.current(connection))
-        return self._restored[0]
 
     def add(self, other: Decided) -> None:
         for change, count in other.changes.items():
@@ -68,9 +62,9 @@ class Decided:
         return sum(self.changes.values())
 
 
-def decide_batch(workspace: Workspace, now: datetime, limit: int = 20) -> Decided:
-    """Decide the oldest undecided records. Everything about one record commits together; rounds
-    are short, because on SQLite deliveries wait for their commits meanwhile.
+def decide_batch(workspace: Workspace, now: datetime, limit: int = 500) -> Decided:
+    """Decide the oldest undecided records, for one short turn. Everything about one record commits
+    together.
 
     Raises:
         StoreDown: when the database is down; nothing was lost.
@@ -92,8 +86,10 @@ def _decide_some(workspace: Workspace, now: datetime, limit: int) -> Decided:
     while we wait for theirs."""
     store, done = workspace.store, Decided()
     with contextlib.suppress(Collided):
-        return store.write(lambda c: decide_in(c, workspace, now, limit), again=False)
-    while done.records < limit:
+        return store.write(
+            lambda c: decide_in(c, workspace, now, limit, seconds=_TURN_SECONDS), again=False
+        )
+    while done.records < min(limit, _TOGETHER):
         try:
             found = store.write(lambda c: decide_in(c, workspace, now, 1))
         except StoreDown:
@@ -112,173 +108,173 @@ def decide_in(
     now: datetime,
     limit: int,
     source: str | None = None,
+    seconds: float = float("inf"),
 ) -> Decided:
-    """The same within a transaction that the caller commits or undoes; of one source or of all."""
+    """The same within a transaction that the caller commits or undoes; of one source or of all.
+
+    After `seconds` nothing more is begun; what is left is decided in the next turn.
+    """
     done = Decided()
     ruleset = workspace.ruleset(connection)
     if ruleset is None:
         return done
-    heard: set[str] = set()
-    for arrival in arrivals.undecided(connection, limit, source):
-        if arrival.source in workspace.settings.sources:
-            found = _decide_safely(connection, workspace, ruleset, arrival, now, done)
-        else:
-            found = _hold_orphan(connection, arrival, now)
-        done.changes[found.change] = done.changes.get(found.change, 0) + 1
-        if found.change in ("new", "revised"):
-            heard.add(arrival.source)
-    for name in sorted(heard):  # in one order, so that two processes do not wait for each other
+    moment = Moment(now, workspace.added_times(connection), recovering.current(connection))
+    turn = _Turn(connection, workspace, ruleset, moment)
+    ends_at = monotonic() + seconds
+    while done.records < limit:
+        most = min(_TOGETHER, limit - done.records)
+        found = arrivals.undecided(connection, most, source)
+        done.add(turn.decide(found))
+        if len(found) < most or monotonic() >= ends_at:
+            break
+    for name in sorted(turn.heard):  # in one order: two processes must not wait for each other
         arrivals.update_source(connection, name, last_answer_at=now)
     return done
 
 
-def _hold_orphan(connection: Connection, arrival: Arrival, now: datetime) -> Understood:
-    """Its source was taken out of the configuration before it was decided."""
-    reason = (
-        f"source '{arrival.source}' is no longer in connector.yaml; its answers are kept: "
-        "add it again, then: connector responses replay"
-    )
-    arrivals.settle_arrival(connection, arrival.id, "held", reason)
-    alarms.raise_alarm(connection, "source-missing", arrival.source, reason, now)
-    return Understood("held", reason)
+class _Group(NamedTuple):
+    """What became of some records, and the sinks that have work because of them."""
+
+    outcomes: list[Outcome]
+    sinks: set[str]
 
 
-def _decide_safely(
-    connection: Connection,
-    workspace: Workspace,
-    ruleset: Ruleset,
-    arrival: Arrival,
-    now: datetime,
-    done: Decided,
-    again: bool = True,
-) -> Understood:
-    """One record must not stop the others; trouble with the database is not its fault."""
-    try:
-        with connection.begin_nested():
-            return _decide_one(connection, workspace, ruleset, arrival, now, done)
-    except Exception as error:
-        if isinstance(error, Invalid) or is_down(error):
-            raise
-        if not (again and isinstance(error, IntegrityError)):
-            return _give_up(connection, arrival, error, now)
-    # Another process kept the same answer at the same moment; now it is there to be seen.
-    return _decide_safely(connection, workspace, ruleset, arrival, now, done, again=False)
+class _Turn:
+    """One transaction's worth of deciding: what all its records share."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        workspace: Workspace,
+        ruleset: Ruleset,
+        moment: Moment,
+    ) -> None:
+        self.connection, self.workspace, self.now = connection, workspace, moment.now
+        self._ruleset, self._moment = ruleset, moment
+        self.heard: set[str] = set()  # sources that gave an answer
+
+    def decide(self, found: Sequence[Arrival]) -> Decided:
+        outcomes: list[Outcome] = []
+        readable: list[Words] = []
+        for arrival in found:
+            words = self._read(arrival)
+            if isinstance(words, Words):
+                readable.append(words)
+            else:
+                outcomes.append(words)
+        done = Decided()
+        for group in _apart(readable):
+            decided = self._together(group)
+            outcomes += decided.outcomes
+            done.sinks |= decided.sinks
+        for outcome in outcomes:
+            done.changes[outcome.change] = done.changes.get(outcome.change, 0) + 1
+            if outcome.change in _DECIDED and outcome.response is not None:
+                done.responses.append(outcome.response)
+                self.heard.add(outcome.arrival.source)
+        arrivals.settle_arrivals(self.connection, [_settled(outcome) for outcome in outcomes])
+        return done
+
+    def _read(self, arrival: Arrival) -> Words | Outcome:
+        try:
+            return read(self.connection, self.workspace, arrival, self.now)
+        except Exception as error:
+            if isinstance(error, Invalid) or is_down(error):
+                raise
+            return self._give_up(arrival, error)
+
+    def _together(self, group: Sequence[Words]) -> _Group:
+        """All at once; one by one where that fails. One record must not stop the others, and
+        trouble with the database is not its fault."""
+        if len(group) > 1:
+            try:
+                with self.connection.begin_nested():
+                    return self._decide(group)
+            except Exception as error:
+                if isinstance(error, Invalid) or is_down(error):
+                    raise
+        done = _Group([], set())
+        for words in group:
+            alone = self._alone(words)
+            done.outcomes.extend(alone.outcomes)
+            done.sinks.update(alone.sinks)
+        return done
+
+    def _alone(self, words: Words, again: bool = True) -> _Group:
+        try:
+            with self.connection.begin_nested():
+                return self._decide([words])
+        except Exception as error:
+            if isinstance(error, Invalid) or is_down(error):
+                raise
+            if not (again and isinstance(error, IntegrityError)):
+                return _Group([self._give_up(words.arrival, error)], set())
+        # Another process kept the same answer at the same moment; now it is there to be seen.
+        return self._alone(words, again=False)
+
+    def _decide(self, group: Sequence[Words]) -> _Group:
+        connection, now = self.connection, self.now
+        outcomes, kept = keep(connection, self.workspace, group, self._moment)
+        if not kept:
+            return _Group(outcomes, set())
+        placed: list[Placed] = []
+        rows: list[dict[str, Any]] = []
+        for one, facts in zip(kept, gather(connection, kept), strict=True):
+            verdict = decide(self._ruleset, facts)
+            told = facts.model_dump(mode="json")
+            rows.append(
+                {
+                    "response_id": facts.response_id,
+                    "revision": facts.revision,
+                    "ruleset": self._ruleset.hash,
+                    "engine": __version__,
+                    "history": one.history,
+                    "facts": told,
+                    "verdict": verdict.model_dump(mode="json"),
+                    "decided_at": now,
+                }
+            )
+            if not one.history:
+                quiet = self._too_old_for_customers(one)
+                again = self._moment.comes_again(one.answered_at)
+                placed.append(Placed(facts, told, verdict, one.customer, quiet, again))
+            change: Change = "new" if one.revision == 1 else "revised"
+            outcomes.append(Outcome(one.words.arrival, change, response=facts.response_id))
+        numbers = answers.add_decisions(connection, rows)
+        return _Group(outcomes, place_orders(connection, self.workspace, placed, numbers, now))
+
+    def _too_old_for_customers(self, one: Kept) -> str:
+        """Why nothing is sent to the customer any more; empty where it is fresh enough."""
+        age = timedelta.max if one.answered_at is None else self.now - one.answered_at
+        if age <= self.workspace.settings.act_on_customers_within:
+            return ""
+        return "the answer is too old for a message to the customer"
+
+    def _give_up(self, arrival: Arrival, error: Exception) -> Outcome:
+        """A mistake of ours: keep the record, say so, go on with the next."""
+        kind = type(error).__name__
+        where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold an answer
+        log.error("record %s could not be decided: %s\n%s", arrival.id, kind, where)
+        reason = f"internal error ({kind}); please report it, then: connector responses replay"
+        message = f"a record of '{arrival.source}' could not be decided: {kind}"
+        alarms.raise_alarm(self.connection, "undecided", arrival.source, message, self.now)
+        return Outcome(arrival, "quarantined", reason)
 
 
-def _decide_one(
-    connection: Connection,
-    workspace: Workspace,
-    ruleset: Ruleset,
-    arrival: Arrival,
-    now: datetime,
-    done: Decided,
-) -> Understood:
-    found = understand(connection, workspace, arrival, now)
-    state = {"new": "decided", "revised": "decided"}.get(found.change, found.change)
-    arrivals.settle_arrival(connection, arrival.id, state, found.reason, found.response)
-    if found.response is None or found.content is None:
-        return found
-    settings: SourceSettings = workspace.settings.sources[arrival.source]
-    if found.customer is not None and not found.stranger:
-        people.lock(connection, found.customer)
-    added_at = done.added_at(connection, arrival.source)
-    restored = done.restored(connection)
-    history = not (arrival.act or is_news(found, arrival, settings, added_at, restored, now))
-    facts = gather_facts(connection, arrival.source, found)
-    verdict = decide(ruleset, facts)
-    number = answers.add_decision(
-        connection, facts, verdict, ruleset.hash, __version__, history, now
-    )
-    if not history:
-        answers.revise_response(connection, found.response, {"history": False})
-    if not history:
-        quiet = _too_old_for_customers(found, workspace.settings, now)
-        again = restored is not None and restored.covers(found.answered_at)
-        caution = Caution(quiet, restored=again)
-        done.sinks |= place_orders(
-            connection, workspace, facts, verdict, number, found.customer, caution, now
-        )
-    done.responses.append(found.response)
-    return found
+def _apart(readable: Sequence[Words]) -> Iterator[list[Words]]:
+    """Neighbours that have nothing to do with each other."""
+    group: list[Words] = []
+    taken: set[object] = set()
+    for words in readable:
+        if taken & words.marks:
+            yield group
+            group, taken = [], set()
+        group.append(words)
+        taken |= words.marks
+    if group:
+        yield group
 
 
-def is_news(
-    found: Understood,
-    arrival: Arrival,
-    settings: SourceSettings,
-    added_at: datetime,
-    restored: Recovery | None,
-    now: datetime,
-) -> bool:
-    """Only answers given after `act_since` and younger than `act_within` make anything happen.
-
-    A file is history; so is an answer without a time. What a restored backup had forgotten and
-    comes again is as young as it was.
-    """
-    if arrival.door == "file" or found.answered_at is None:
-        return False
-    since = settings.act_since or added_at
-    if restored is not None:
-        now = restored.judged_at(found.answered_at, now)
-    return found.answered_at >= since and now - found.answered_at <= settings.act_within
-
-
-def _too_old_for_customers(found: Understood, settings: Settings, now: datetime) -> str:
-    """Why nothing is sent to the customer any more; empty where it is fresh enough."""
-    age = timedelta.max if found.answered_at is None else now - found.answered_at
-    if age <= settings.act_on_customers_within:
-        return ""
-    return "the answer is too old for a message to the customer"
-
-
-def gather_facts(connection: Connection, source: str, found: Understood) -> Facts:
-    """All that rules may see about this revision, as it is at this moment."""
-    content, survey = found.content, found.survey
-    if content is None or survey is None or found.response is None:
-        raise ValueError("only a new or revised response has facts")
-    known = None if found.stranger else found.customer
-    customer, company = people.attributes(connection, known)
-    person = content.respondent
-    told: dict[str, Scalar] = {
-        "email": person.email,
-        "phone": person.phone,
-        "external_id": person.external_id,
-        "name": person.name,
-    }
-    customer = {**customer, **{k: v for k, v in told.items() if v}}
-    language = content.language or customer.get("language") or survey.language
-    return Facts(
-        response_id=found.response,
-        revision=found.revision,
-        source=source,
-        survey=survey.id,
-        survey_name=survey.name or survey.id,
-        brand=survey.brand,
-        scale_low=survey.low,
-        scale_high=survey.high,
-        score=content.score,
-        segment=survey.segment(content.score),
-        comment=content.comment.strip(),
-        language=str(language or FALLBACK_LANGUAGE).lower(),
-        answered_at=found.answered_at,
-        link=content.link,
-        tags=content.tags,
-        properties=content.properties,
-        customer=customer,
-        company=company,
-        history=answers.history_of(connection, known, found.response),
-    )
-
-
-def _give_up(
-    connection: Connection, arrival: Arrival, error: Exception, now: datetime
-) -> Understood:
-    """A mistake of ours: keep the record, say so, go on with the next."""
-    kind = type(error).__name__
-    where = "".join(traceback.format_tb(error.__traceback__))  # its text may hold an answer
-    log.error("record %s could not be decided: %s\n%s", arrival.id, kind, where)
-    reason = f"internal error ({kind}); please report it, then: connector responses replay"
-    arrivals.settle_arrival(connection, arrival.id, "quarantined", reason)
-    message = f"a record of '{arrival.source}' could not be decided: {kind}"
-    alarms.raise_alarm(connection, "undecided", arrival.source, message, now)
-    return Understood("quarantined", reason)
+def _settled(outcome: Outcome) -> Settled:
+    state = "decided" if outcome.change in _DECIDED else outcome.change
+    return Settled(outcome.arrival.id, state, storable(outcome.reason) or None, outcome.response)

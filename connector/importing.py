@@ -14,10 +14,10 @@ from sqlalchemy import Connection, select
 from connector.deciding import decide_in
 from connector.domain import Note
 from connector.errors import Refused, Unreadable
-from connector.intake import off_scale
 from connector.ports import FileRow, Importable, SourceSettings
 from connector.store import arrivals, outbox
 from connector.store.tables import actions
+from connector.understanding import off_scale
 
 if TYPE_CHECKING:
     from connector.workspace import Workspace

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connector.domain import Facts, Intent, Order, Verdict, amendment_key, case_key, effect_key
-from connector.store import alarms, answers, outbox
+from connector.store import alarms, outbox
 from connector.store.recovering import HELD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -28,42 +28,67 @@ _NO_ADDRESS = "the customer left no e-mail address"
 _TOLD = ("sending", "done", "in_doubt")  # on its way, there, or perhaps there
 
 
-class Caution(NamedTuple):
-    """`quiet` says why nothing may be sent to the customer; empty where it may. `restored`: it may
-    have happened already, in a time that a restored database does not know."""
+class Placed(NamedTuple):
+    """What was decided about one revision. `told` are the facts as JSON; `quiet` says why nothing
+    may be sent to the customer, empty where it may. `restored`: it may have happened already, in a
+    time that a restored database does not know."""
 
-    quiet: str = ""
+    facts: Facts
+    told: dict[str, Any]
+    verdict: Verdict
+    customer: str | None
+    quiet: str
     restored: bool = False
+
+
+class _Outbox:
+    """What the placing of several verdicts has in common."""
+
+    def __init__(self, connection: Connection, workspace: Workspace, now: datetime) -> None:
+        self.connection = connection
+        self.settings = workspace.settings
+        self.accounts = workspace.accounts
+        self.kinds = workspace.vocabulary.actions
+        self.blind = workspace.blind
+        self.now = now
+        self.sinks: set[str] = set()  # that have work now
+        self.new: list[dict[str, Any]] = []
+        self._stored_cases: dict[str, int] = {}  # by source, those of the last minutes
+
+    def recent_cases(self, source: str) -> int:
+        """Those that are stored, counted up to the source's `surge`, and those still to be."""
+        if source not in self._stored_cases:
+            since, enough = self.now - SURGE_WINDOW, self.settings.sources[source].surge
+            counted = outbox.cases_since(self.connection, source, since, enough)
+            self._stored_cases[source] = counted
+        mine = (row for row in self.new if row["source"] == source and row["amends"] is None)
+        return self._stored_cases[source] + sum(bool(row["opens_case"]) for row in mine)
 
 
 class _Placing:
     """One verdict being placed; the row values that all its actions share."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        workspace: Workspace,
-        facts: Facts,
-        decision: int,
-        customer: str | None,
-        restored: bool,
-        now: datetime,
-    ) -> None:
-        self.connection = connection
-        self.accounts = workspace.accounts
-        self.kinds = workspace.vocabulary.actions
-        self.blind = workspace.blind
-        self.restored = restored
-        self.facts = facts
-        self.decision = decision
-        self.customer = customer
-        self.now = now
-        self.kept: set[int] = set()  # rows that the newest verdict still wants
-        self.sinks: set[str] = set()
+    def __init__(self, shared: _Outbox, placed: Placed, decision: int) -> None:
+        self.outbox = shared
+        self.connection, self.now = shared.connection, shared.now
+        self.accounts, self.kinds, self.blind = shared.accounts, shared.kinds, shared.blind
+        self.facts, self.verdict, self.customer = placed.facts, placed.verdict, placed.customer
+        self.quiet, self.restored = placed.quiet, placed.restored
+        self._told = placed.told
+        self._decision = decision
+        self.kept: set[str] = set()  # keys that the newest verdict still wants
+        # What the outbox holds for this response, and nobody else changes before we commit. All its
+        # keys depend on the response: before the first revision there can be none.
+        self.rows: Sequence[Any] = ()
+        if self.facts.revision > 1:
+            self.rows = outbox.actions_of(self.connection, self.facts.response_id)
+        self._by_key = {row.key: row for row in self.rows}
 
-    def rows(self) -> Sequence[Any]:
-        """What the outbox holds for this response."""
-        return outbox.actions_of(self.connection, self.facts.response_id)
+    def existing(self, key: str) -> Any:
+        return self._by_key.get(key)
+
+    def opens_case(self) -> bool:
+        return any(self.kinds[intent.kind].opens_case for intent in self.verdict.intents)
 
     def row(self, intent: Intent, key: str, kind: ActionKind, state: str) -> dict[str, Any]:
         respond_by = self.now + intent.respond_within if intent.respond_within else None
@@ -76,42 +101,63 @@ class _Placing:
             due_at=respond_by,
         )
         return {
+            "key": key,
             "response_id": self.facts.response_id,
             "customer_id": self.customer,
             "source": self.facts.source,
-            "decision": self.decision,
+            "decision": self._decision,
             "rule_id": intent.rule_id,
             "sink": intent.sink,
             "account": self.accounts.get(intent.sink, ""),
             "kind": intent.kind,
             "opens_case": kind.opens_case,
             "to_customer": kind.to_customer,
-            "order": order.model_dump(mode="json"),
+            "amends": None,
+            "order": order.model_dump(mode="json", exclude={"facts"}) | {"facts": self._told},
             "state": state,
             "due_at": self.now + intent.settle,
             "respond_by": respond_by,
             "error": None,
         }
 
+    def put(self, existing: Any, row: dict[str, Any]) -> None:
+        if existing is None:
+            self.outbox.new.append({**row, "created_at": self.now})
+        else:
+            if existing.state == "held" and existing.error == HELD and row["state"] == "waiting":
+                row |= {"state": "held", "error": HELD}  # until a person has looked
+            fresh = {"request": None, "first_sent_at": None, "last_sent_at": None, "attempts": 0}
+            fresh |= {"failing_since": None}
+            # A new fence: whoever holds the old content must not send it any more.
+            fresh |= {"fence": existing.fence + 1, "lease_until": None, "finished_at": None}
+            outbox.change_action(self.connection, existing.id, **row, **fresh)
+        self.kept.add(row["key"])
+        if row["state"] == "waiting":
+            self.outbox.sinks.add(row["sink"])
+
 
 def place_orders(
     connection: Connection,
     workspace: Workspace,
-    facts: Facts,
-    verdict: Verdict,
-    decision: int,
-    customer: str | None,
-    caution: Caution,
+    placed: Sequence[Placed],
+    decisions: Mapping[str, int],
     now: datetime,
 ) -> set[str]:
-    """Bring the outbox in line with the newest verdict; returns the sinks that have work now."""
-    placing = _Placing(connection, workspace, facts, decision, customer, caution.restored, now)
-    source: SourceSettings = workspace.settings.sources[facts.source]
-    if facts.revision > 1 and customer is not None:
-        outbox.give_to(connection, facts.response_id, customer)
-    flood = _is_flood(placing, verdict, source)
-    has_case = any(placing.kinds[intent.kind].opens_case for intent in verdict.intents)
-    for intent in verdict.intents:
+    """Bring the outbox in line with the newest verdicts, of one response each; returns the sinks
+    that have work now. `decisions` are the numbers of the decisions by response."""
+    shared = _Outbox(connection, workspace, now)
+    for one in placed:
+        _place(_Placing(shared, one, decisions[one.facts.response_id]))
+    outbox.add_actions(connection, shared.new)
+    return shared.sinks
+
+
+def _place(placing: _Placing) -> None:
+    customer = placing.customer
+    if customer is not None and any(row.customer_id != customer for row in placing.rows):
+        outbox.give_to(placing.connection, placing.facts.response_id, customer)
+    flood = _is_flood(placing)
+    for intent in placing.verdict.intents:
         kind = placing.kinds[intent.kind]
         _complain(placing, intent)
         state, why = ("held" if flood else "waiting"), ""
@@ -120,27 +166,25 @@ def place_orders(
         if kind.opens_case:
             _place_case(placing, intent, kind, state, why)
             continue
-        withheld = _why_withheld(placing, caution.quiet, has_case) if kind.to_customer else ""
+        withheld = _why_withheld(placing) if kind.to_customer else ""
         if withheld:
             state, why = "withheld", withheld
         _place_effect(placing, intent, kind, state, why)
     _tidy(placing)
-    return placing.sinks
 
 
-def _is_flood(placing: _Placing, verdict: Verdict, source: SourceSettings) -> bool:
+def _is_flood(placing: _Placing) -> bool:
     """Is this answer held? What is held stays so until a person lets it go; what has a case
     already is no news."""
-    mine = placing.rows() if placing.facts.revision > 1 else ()
-    if any(row.state == "held" and row.error != HELD for row in mine):
+    if any(row.state == "held" and row.error != HELD for row in placing.rows):
         return True
-    if any(row.opens_case and row.state in ("waiting", "parked", *_TOLD) for row in mine):
+    told = ("waiting", "parked", *_TOLD)
+    if any(row.opens_case and row.state in told for row in placing.rows):
         return False
-    if not any(placing.kinds[intent.kind].opens_case for intent in verdict.intents):
+    if not placing.opens_case():
         return False
-    since = placing.now - SURGE_WINDOW
-    recent = outbox.cases_since(placing.connection, placing.facts.source, since)
-    if recent < source.surge:
+    source: SourceSettings = placing.outbox.settings.sources[placing.facts.source]
+    if placing.outbox.recent_cases(placing.facts.source) < source.surge:
         return False
     name = placing.facts.source
     message = (
@@ -157,37 +201,34 @@ def _complain(placing: _Placing, intent: Intent) -> None:
         alarms.raise_alarm(placing.connection, "unrendered", intent.rule_id, message, placing.now)
 
 
-def _why_withheld(placing: _Placing, quiet: str, has_case: bool) -> str:
-    if quiet:
-        return quiet
+def _why_withheld(placing: _Placing) -> str:
+    if placing.quiet:
+        return placing.quiet
     if not placing.facts.customer.get("email"):
         return _NO_ADDRESS
     # A case of this answer that was not sent yet is not wanted any more where the verdict has none.
-    sent = (row.opens_case and row.state in _TOLD and not row.closed_at for row in placing.rows())
-    response, customer = placing.facts.response_id, placing.customer
-    if has_case or any(sent):
-        return _OPEN_CASE
-    if customer is not None and answers.open_cases(placing.connection, customer, response):
+    sent = (row.opens_case and row.state in _TOLD and not row.closed_at for row in placing.rows)
+    if placing.opens_case() or any(sent) or placing.facts.history.open_cases:
         return _OPEN_CASE
     return ""
 
 
 def _place_case(placing: _Placing, intent: Intent, kind: ActionKind, state: str, why: str) -> None:
     key = case_key(placing.facts.response_id, placing.accounts[intent.sink])
-    existing = outbox.action_by_key(placing.connection, key)
-    if existing is not None and existing.id in placing.kept:
+    existing = placing.existing(key)
+    if key in placing.kept:
         return  # another sink of this account: the first rule has opened the case
     if _is_settled(placing, existing):
         return
     if existing is None or (existing.first_sent_at is None and not _is_lost(placing, existing)):
         # Nothing exists there, also where it was refused: the revision may be what it takes.
         row = placing.row(intent, key, kind, state)
-        _put(placing, existing, {**row, "error": why or None}, key)
+        placing.put(existing, {**row, "error": why or None})
         return
-    placing.kept.add(existing.id)
+    placing.kept.add(key)
     if existing.state == "parked":
         outbox.look_again(placing.connection, existing.id, placing.now)
-        placing.sinks.add(existing.sink)
+        placing.outbox.sinks.add(existing.sink)
     _amend(placing, existing, intent, kind)
 
 
@@ -203,7 +244,7 @@ def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> No
     last = _last_told(placing, case)
     said = (placing.facts.score, placing.facts.comment, intent.params.get("priority"))
     if _words(last) == said and last.state != "superseded":  # that one may have told nobody
-        placing.kept.add(last.id)
+        placing.kept.add(last.key)
         return
     if case.state == "in_doubt" or (case.state == "done" and not case.remote_id):
         message = (
@@ -216,12 +257,12 @@ def _amend(placing: _Placing, case: Any, intent: Intent, kind: ActionKind) -> No
     key = amendment_key(case.key, placing.facts.revision)
     row = placing.row(intent, key, kind, "waiting")
     row |= {"amends": case.id, "account": case.account}
-    _put(placing, outbox.action_by_key(placing.connection, key), row, key)
+    placing.put(placing.existing(key), row)
 
 
 def _last_told(placing: _Placing, case: Any) -> Any:
     """The case, or the newest of its amendments that was told or may have been."""
-    mine = (row for row in placing.rows() if case.id in (row.id, row.amends))
+    mine = (row for row in placing.rows if case.id in (row.id, row.amends))
     return [row for row in mine if row.id == case.id or _may_exist(row)][-1]
 
 
@@ -242,8 +283,8 @@ def _place_effect(
     """What is no case happens once: per rule for alerts, per kind for the customer."""
     sink, rule = ("", "") if kind.to_customer else (intent.sink, intent.rule_id)
     key = effect_key(placing.facts.response_id, sink, intent.kind, rule)
-    existing = outbox.action_by_key(placing.connection, key)
-    if existing is not None and existing.id in placing.kept:
+    existing = placing.existing(key)
+    if key in placing.kept:
         return  # an earlier rule of this verdict asked for it already
     if _is_settled(placing, existing):
         return
@@ -252,40 +293,23 @@ def _place_effect(
     if kind.to_customer and intent.problem and state == "waiting":
         row |= {"state": "parked", "error": intent.problem}
     if existing is None or existing.first_sent_at is None:
-        _put(placing, existing, row, key)
+        placing.put(existing, row)
     else:
-        placing.kept.add(existing.id)
+        placing.kept.add(key)
 
 
 def _is_settled(placing: _Placing, existing: Any) -> bool:
     """Did a person say that this is not needed? Then no revision asks for it again."""
     settled = existing is not None and existing.state == "withheld" and existing.closed_at
     if settled:
-        placing.kept.add(existing.id)
+        placing.kept.add(existing.key)
     return bool(settled)
-
-
-def _put(placing: _Placing, existing: Any, row: dict[str, Any], key: str) -> None:
-    if existing is None:
-        made = outbox.add_action(placing.connection, {**row, "key": key, "created_at": placing.now})
-    else:
-        made = existing.id
-        if existing.state == "held" and existing.error == HELD and row["state"] == "waiting":
-            row |= {"state": "held", "error": HELD}  # until a person has looked
-        fresh = {"request": None, "first_sent_at": None, "last_sent_at": None, "attempts": 0}
-        fresh |= {"failing_since": None}
-        # A new fence: whoever holds the old content must not send it any more.
-        fresh |= {"fence": existing.fence + 1, "lease_until": None, "finished_at": None}
-        outbox.change_action(placing.connection, made, **row, **fresh)
-    placing.kept.add(made)
-    if row["state"] == "waiting":
-        placing.sinks.add(row["sink"])
 
 
 def _tidy(placing: _Placing) -> None:
     """Unsent actions that the newest revision no longer wants; cases that it says nothing about."""
-    for row in placing.rows():
-        if row.id in placing.kept:
+    for row in placing.rows:
+        if row.key in placing.kept:
             continue
         unsent = row.first_sent_at is None and row.state in ("waiting", "held", "parked")
         # A note that may have arrived is told again by the newer one, whether it did or not.

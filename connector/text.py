@@ -11,6 +11,7 @@ from datetime import timedelta
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(\d+)\s*([smhdw])")
+_NOT_IN_ADDRESS = re.compile(r"[\s\x00-\x1f]")
 
 
 def parse_duration(value: object) -> object:
@@ -64,7 +65,7 @@ def clean_email(address: str | None) -> str | None:
         return None
     trimmed = address.strip().casefold()
     local, at, domain = trimmed.rpartition("@")
-    if not (at and local and domain) or any(c.isspace() or ord(c) < 32 for c in trimmed):
+    if not (at and local and domain) or _NOT_IN_ADDRESS.search(trimmed):
         return None
     return trimmed
 

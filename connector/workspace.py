@@ -28,6 +28,7 @@ class Workspace:
         self.settings = settings
         self.store = store
         self._rulesets: dict[str, Ruleset] = {}
+        self._added: dict[str, datetime] = {}
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -77,6 +78,12 @@ class Workspace:
                 raise Invalid(loaded.problems)
             self.know(loaded.ruleset)
         return self._rulesets[identity]
+
+    def added_times(self, connection: Connection) -> dict[str, datetime]:
+        """When each source was added, which never changes."""
+        if not self.settings.sources.keys() <= self._added.keys():
+            self._added = arrivals.added_times(connection)
+        return self._added
 
     def know(self, ruleset: Ruleset) -> None:
         """Keep a loaded ruleset; only the newest is worth its memory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,7 +21,10 @@ class Renderer:
 
     def __init__(self, mails: Mapping[str, MailTemplate], facts: Facts) -> None:
         self._mails, self._facts = mails, facts
-        self._context = context_of(facts)
+
+    @cached_property
+    def _context(self) -> dict[str, Any]:
+        return context_of(self._facts)
 
     def intent(self, rule_id: str, rule_name: str, action: Action) -> Intent:
         """Ready for the outbox. `problem` says what could not be filled in: cases and alerts then
@@ -29,7 +33,7 @@ class Renderer:
         problems: list[str] = []
         for name, template in action.templates.items():
             params[name] = self._fill(action, name, params[name], template, problems)
-        if not problems:
+        if action.templates and not problems:
             params = self._fit(action, params, problems)
         if action.mail is not None:
             try:

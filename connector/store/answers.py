@@ -5,48 +5,99 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, case, func, insert, or_, select, update
 
-from connector.domain import EarlierAnswer, Facts, History, Response, Verdict
+from connector.domain import EarlierAnswer, History
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import actions, decisions, responses, revisions, rulesets, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 _ACTIVE = "active_ruleset"
 _EARLIER = 3  # answers that the person who makes the call gets to see
+_KNOWN = (
+    "id",
+    "customer_id",
+    "revision",
+    "content_hash",
+    "answered_at",
+    "revised_at",
+    "history",
+    "erased_at",
+)
 
 
-def find_response(connection: Connection, response: str) -> Any:
-    statement = select(responses).where(responses.c.id == response).with_for_update()
-    return connection.execute(statement).one_or_none()
+_BESIDES: BindParameter[Any] = bindparam("besides", expanding=True)  # responses
+_THEIRS = responses.c.customer_id.in_(bindparam("known", expanding=True))
+_FIND = (
+    select(*(responses.c[name] for name in _KNOWN))
+    .where(responses.c.id.in_(bindparam("wanted", expanding=True)))
+    .order_by(responses.c.id)  # in one order, so that two processes do not wait for each other
+    .with_for_update()
+)
+_REVISE = update(responses).where(responses.c.id == bindparam("response"))
+_ADD_RESPONSES, _ADD_REVISIONS = insert(responses), insert(revisions)
+_ADD_DECISIONS = insert(decisions).returning(decisions.c.response_id, decisions.c.number)
+_NEWEST_FIRST = func.coalesce(responses.c.answered_at, responses.c.received_at).desc()
+_BY_CUSTOMER: dict[str, Any] = {"partition_by": responses.c.customer_id}
+_UNHAPPY = case((responses.c.segment == "detractor", 1), else_=0)
+_RANKED = (
+    select(
+        responses.c.id,
+        func.row_number()
+        .over(**_BY_CUSTOMER, order_by=(_NEWEST_FIRST, responses.c.id))
+        .label("place"),
+        func.count().over(**_BY_CUSTOMER).label("total"),
+        func.sum(_UNHAPPY).over(**_BY_CUSTOMER).label("unhappy"),
+    )
+    .where(_THEIRS, responses.c.id.not_in(_BESIDES), responses.c.erased_at.is_(None))
+    .subquery("ranked")
+)
+_EARLIER_ANSWERS = (
+    select(
+        responses.c.customer_id,
+        _RANKED.c.total,
+        _RANKED.c.unhappy,
+        *(responses.c[name] for name in ("answered_at", "survey", "score", "segment", "content")),
+    )
+    .join(_RANKED, _RANKED.c.id == responses.c.id)
+    .where(_RANKED.c.place <= _EARLIER)
+    .order_by(responses.c.customer_id, _RANKED.c.place)
+)
+_OPEN_CASES = (
+    select(actions.c.customer_id, func.count())
+    .where(
+        actions.c.customer_id.in_(bindparam("known", expanding=True)),
+        actions.c.opens_case,
+        actions.c.amends.is_(None),
+        actions.c.closed_at.is_(None),
+        actions.c.state.in_(("waiting", "held", "sending", "done", "in_doubt")),
+        or_(actions.c.response_id.is_(None), actions.c.response_id.not_in(_BESIDES)),
+    )
+    .group_by(actions.c.customer_id)
+)
+_ACTIVE_RULESET = select(settings.c.value).where(settings.c.name == _ACTIVE)
 
 
-def add_response(connection: Connection, row: dict[str, Any]) -> None:
-    connection.execute(insert(responses).values(**row))
+def find_responses(connection: Connection, wanted: Sequence[str]) -> dict[str, Any]:
+    """Those that exist, by id; locked until the transaction ends."""
+    return {row.id: row for row in connection.execute(_FIND, {"wanted": wanted})}
 
 
-def revise_response(connection: Connection, response: str, row: dict[str, Any]) -> None:
-    connection.execute(update(responses).where(responses.c.id == response).values(**row))
+def add_responses(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(_ADD_RESPONSES, rows)
 
 
-def add_revision(
-    connection: Connection,
-    response: str,
-    number: int,
-    content: Response,
-    arrival: int,
-    now: datetime,
-) -> None:
-    row = {
-        "response_id": response,
-        "number": number,
-        "inbox_id": arrival,
-        "content": content.model_dump(mode="json"),
-        "received_at": now,
-    }
-    connection.execute(insert(revisions).values(**row))
+def revise_responses(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """`response` in a row is its id; the other columns, the same in all rows, are replaced."""
+    if rows:
+        connection.execute(_REVISE, rows)
+
+
+def add_revisions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    connection.execute(_ADD_REVISIONS, rows)
 
 
 def newest_arrival(connection: Connection, response: str) -> int:
@@ -55,25 +106,25 @@ def newest_arrival(connection: Connection, response: str) -> int:
     return connection.scalar(select(func.max(revisions.c.inbox_id)).where(mine)) or 0
 
 
-def history_of(connection: Connection, customer: str | None, besides: str) -> History:
-    """What had been decided for this customer before, this response left out."""
-    if customer is None:
-        return History()
-    mine = (responses.c.customer_id == customer) & (responses.c.id != besides)
-    mine &= responses.c.erased_at.is_(None)
-    columns = (responses.c.answered_at, responses.c.survey, responses.c.score)
-    newest_first = func.coalesce(responses.c.answered_at, responses.c.received_at).desc()
-    rows = connection.execute(
-        select(*columns, responses.c.segment, responses.c.content)
-        .where(mine)
-        .order_by(newest_first, responses.c.id)
-        .limit(_EARLIER)
-    ).all()
-    if len(rows) < _EARLIER:
-        total, unhappy = len(rows), sum(row.segment == "detractor" for row in rows)
-    else:
-        counts = (func.count(), func.count().filter(responses.c.segment == "detractor"))
-        total, unhappy = connection.execute(select(*counts).where(mine)).one()
+def histories(
+    connection: Connection, known: Collection[str], besides: Collection[str]
+) -> dict[str, History]:
+    """What had been decided for these customers before, these responses left out. Who has none
+    is not in it."""
+    if not known:
+        return {}
+    wanted = {"known": sorted(known), "besides": sorted(besides)}
+    theirs: dict[str, list[Any]] = {}
+    for row in connection.execute(_EARLIER_ANSWERS, wanted):
+        theirs.setdefault(row.customer_id, []).append(row)
+    cases = _open_cases(connection, known, besides)
+    return {
+        customer: _history(theirs.get(customer, []), cases.get(customer, 0))
+        for customer in theirs.keys() | cases.keys()
+    }
+
+
+def _history(rows: list[Any], cases: int) -> History:
     earlier = tuple(
         EarlierAnswer(
             answered_at=row.answered_at,
@@ -86,56 +137,31 @@ def history_of(connection: Connection, customer: str | None, besides: str) -> Hi
     )
     newest = earlier[0] if earlier else None
     return History(
-        answers=total,
-        detractor_answers=unhappy,
+        answers=rows[0].total if rows else 0,
+        detractor_answers=rows[0].unhappy if rows else 0,
         previous_score=newest.score if newest else None,
         previous_segment=newest.segment if newest else None,
         previous_at=newest.answered_at if newest else None,
-        open_cases=open_cases(connection, customer, besides),
+        open_cases=cases,
         earlier=earlier,
     )
 
 
-def open_cases(connection: Connection, customer: str, besides: str | None = None) -> int:
+def _open_cases(
+    connection: Connection, known: Collection[str], besides: Collection[str]
+) -> dict[str, int]:
+    wanted = {"known": sorted(known), "besides": sorted(besides)}
+    return {row[0]: row[1] for row in connection.execute(_OPEN_CASES, wanted)}
+
+
+def open_cases(connection: Connection, customer: str) -> int:
     """Cases of this customer that nobody has closed yet, those still on their way included."""
-    statement = select(func.count()).where(
-        actions.c.customer_id == customer,
-        actions.c.opens_case,
-        actions.c.amends.is_(None),
-        actions.c.closed_at.is_(None),
-        actions.c.state.in_(("waiting", "held", "sending", "done", "in_doubt")),
-    )
-    if besides is not None:
-        statement = statement.where(
-            or_(actions.c.response_id.is_(None), actions.c.response_id != besides)
-        )
-    return connection.scalar(statement) or 0
+    return _open_cases(connection, (customer,), ()).get(customer, 0)
 
 
-def add_decision(
-    connection: Connection,
-    facts: Facts,
-    verdict: Verdict,
-    ruleset: str,
-    engine: str,
-    history: bool,
-    now: datetime,
-) -> int:
-    """Keep facts and verdict; the returned number orders all decisions of this store."""
-    row = {
-        "response_id": facts.response_id,
-        "revision": facts.revision,
-        "ruleset": ruleset,
-        "engine": engine,
-        "history": history,
-        "facts": facts.model_dump(mode="json"),
-        "verdict": verdict.model_dump(mode="json"),
-        "decided_at": now,
-    }
-    number: int = connection.execute(
-        insert(decisions).values(**row).returning(decisions.c.number)
-    ).scalar_one()
-    return number
+def add_decisions(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Keep facts and verdicts. By response, the numbers that order all decisions of this store."""
+    return {row[0]: row[1] for row in connection.execute(_ADD_DECISIONS, rows)}
 
 
 def decisions_of(connection: Connection, response: str) -> Sequence[Any]:
@@ -159,9 +185,7 @@ def activate_ruleset(connection: Connection, identity: str) -> None:
 
 
 def active_ruleset(connection: Connection) -> str | None:
-    found: str | None = connection.scalar(
-        select(settings.c.value).where(settings.c.name == _ACTIVE)
-    )
+    found: str | None = connection.scalar(_ACTIVE_RULESET)
     return found
 
 

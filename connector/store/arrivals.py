@@ -45,6 +45,27 @@ class Arrival(NamedTuple):
     act: bool
 
 
+class Settled(NamedTuple):
+    """What became of a record; `response_id` where it belongs to one."""
+
+    arrival: int
+    state: str
+    reason: str | None = None
+    response_id: str | None = None
+
+
+_NEW = (
+    select(*(inbox.c[name] for name in Arrival._fields))
+    .where(inbox.c.state == "new", inbox.c.door == bindparam("door"))
+    .order_by(inbox.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_NEW_OF = _NEW.where(inbox.c.source == bindparam("source"))
+_SETTLE = update(inbox).where(inbox.c.id == bindparam("arrival"))
+_ADDED = select(sources.c.id, sources.c.added_at)
+
+
 def insert_ignoring(connection: Connection, table: Any) -> Any:
     """`INSERT … ON CONFLICT` of the dialect in use."""
     make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
@@ -128,27 +149,23 @@ def undecided(connection: Connection, limit: int, source: str | None = None) -> 
 
     Webhooks come first: they are live, and thousands of old answers may be waiting.
     """
-    columns = (inbox.c.id, inbox.c.source, inbox.c.door, inbox.c.body, inbox.c.received_at)
+    statement = _NEW if source is None else _NEW_OF
     found: list[Arrival] = []
     for door in _DOORS:
-        statement = select(*columns, inbox.c.act).where(
-            inbox.c.state == "new", inbox.c.door == door
-        )
-        if source is not None:
-            statement = statement.where(inbox.c.source == source)
-        statement = statement.order_by(inbox.c.id).limit(limit - len(found))
-        rows = connection.execute(statement.with_for_update(skip_locked=True))
-        found.extend(Arrival(*row) for row in rows)
+        if len(found) < limit:
+            chosen = {"door": door, "source": source, "most": limit - len(found)}
+            found.extend(Arrival(*row) for row in connection.execute(statement, chosen))
     return found
 
 
-def settle_arrival(
-    connection: Connection, arrival: int, state: str, reason: str = "", response: str | None = None
-) -> None:
-    values: dict[str, Any] = {"state": state, "reason": reason or None, "response_id": response}
-    if state == "erased":
-        values["body"] = b""  # it came back after its erasure
-    connection.execute(update(inbox).where(inbox.c.id == arrival).values(**values))
+def settle_arrivals(connection: Connection, settled: Sequence[Settled]) -> None:
+    """Keep what became of them. The body of an erased one goes: it came back after its erasure."""
+    rows = [each._asdict() for each in settled]
+    if rows:
+        connection.execute(_SETTLE, rows)
+    erased = [{"arrival": each.arrival, "body": b""} for each in settled if each.state == "erased"]
+    if erased:
+        connection.execute(_SETTLE, erased)
 
 
 def reopen_arrivals(connection: Connection, state: str, source: str | None = None) -> int:
@@ -171,6 +188,11 @@ def remember_source(connection: Connection, source: str, now: datetime) -> None:
     """The moment a source is first seen is the moment from which its answers are news."""
     statement = insert_ignoring(connection, sources).values(id=source, added_at=now)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+
+
+def added_times(connection: Connection) -> dict[str, datetime]:
+    """When each source was added."""
+    return {row[0]: row[1] for row in connection.execute(_ADDED)}
 
 
 def source_row(connection: Connection, source: str) -> Any:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
-from connector.domain import Respondent
 from connector.store.arrivals import insert_ignoring
-from connector.store.people import keys_of
 from connector.store.tables import (
     actions,
     alarms,
@@ -28,24 +26,38 @@ from connector.text import hashed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from connector.store.people import Key
+
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_TOMBSTONES = select(tombstones.c.hash, tombstones.c.at).where(
+    tombstones.c.hash.in_(bindparam("hashes", expanding=True))
+)
 _EMPTY_RECORD = {"body": b"", "state": "erased", "reason": None}
 
 
-def is_forgotten(
-    connection: Connection,
-    source: str,
-    record: str,
-    person: Respondent,
-    answered_at: datetime | None,
-) -> bool:
-    """Was this record erased, or is it an answer from before its person was?"""
-    record_hash = _record_hash(source, record)
-    hashes = [record_hash, *(_person_hash(*key) for key in keys_of(person))]
-    found = connection.execute(select(tombstones).where(tombstones.c.hash.in_(hashes))).all()
-    return any(
-        row.hash == record_hash or answered_at is None or answered_at <= row.at for row in found
-    )
+class Asked(NamedTuple):
+    """A record of which one asks whether it may be kept."""
+
+    source: str
+    record: str
+    keys: Sequence[Key]  # of its person
+    answered_at: datetime | None
+
+
+def are_forgotten(connection: Connection, asked: Sequence[Asked]) -> list[bool]:
+    """Was each record erased, or is it an answer from before its person was?"""
+    records = [_record_hash(each.source, each.record) for each in asked]
+    persons = [[_person_hash(*key) for key in each.keys] for each in asked]
+    hashes = [*records, *(one for each in persons for one in each)]
+    erased = {row[0]: row[1] for row in connection.execute(_TOMBSTONES, {"hashes": hashes})}
+    return [
+        record in erased
+        or any(
+            person in erased and (each.answered_at is None or each.answered_at <= erased[person])
+            for person in theirs
+        )
+        for each, record, theirs in zip(asked, records, persons, strict=True)
+    ]
 
 
 def exists(connection: Connection, response: str) -> bool:

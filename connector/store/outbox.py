@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from connector.store.alarms import clear_alarm
 from connector.store.arrivals import insert_ignoring
@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 _OPEN = ("waiting", "sending")
 UNSENT = ("waiting", "held", "superseded", "withheld")
 
+_ADD_ACTIONS = insert(actions)
+_OF_RESPONSE = (
+    select(actions)
+    .where(actions.c.response_id == bindparam("response"))
+    .order_by(actions.c.id)
+    .with_for_update()
+)
+_CASES_SINCE = select(func.count()).select_from(
+    select(actions.c.id)
+    .where(
+        actions.c.source == bindparam("source"),
+        actions.c.opens_case,
+        actions.c.amends.is_(None),
+        actions.c.created_at >= bindparam("since"),
+    )
+    .limit(bindparam("enough"))
+    .subquery()
+)
+
 
 def add_action(connection: Connection, row: dict[str, Any]) -> int:
     number: int = connection.execute(
@@ -25,14 +44,15 @@ def add_action(connection: Connection, row: dict[str, Any]) -> int:
     return number
 
 
-def action_by_key(connection: Connection, key: str) -> Any:
-    statement = select(actions).where(actions.c.key == key).with_for_update()
-    return connection.execute(statement).one_or_none()
+def add_actions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Many with the same columns."""
+    if rows:
+        connection.execute(_ADD_ACTIONS, rows)
 
 
 def actions_of(connection: Connection, response: str) -> Sequence[Any]:
-    statement = select(actions).where(actions.c.response_id == response)
-    return connection.execute(statement.order_by(actions.c.id).with_for_update()).all()
+    """What there is for this response, oldest first; locked until the transaction ends."""
+    return connection.execute(_OF_RESPONSE, {"response": response}).all()
 
 
 def change_action(connection: Connection, action: int, **values: object) -> None:
@@ -51,15 +71,10 @@ def look_again(connection: Connection, action: int, now: datetime) -> None:
     change_action(connection, action, **back, failing_since=None, finished_at=None)
 
 
-def cases_since(connection: Connection, source: str, since: datetime) -> int:
-    """Cases that this source's answers asked for since then; what `surge` is measured against."""
-    statement = select(func.count()).where(
-        actions.c.source == source,
-        actions.c.opens_case,
-        actions.c.amends.is_(None),
-        actions.c.created_at >= since,
-    )
-    return connection.scalar(statement) or 0
+def cases_since(connection: Connection, source: str, since: datetime, enough: int) -> int:
+    """Cases that this source's answers asked for since then, counted up to `enough`."""
+    chosen = {"source": source, "since": since, "enough": enough}
+    return connection.scalar(_CASES_SINCE, chosen) or 0
 
 
 def pause_account(connection: Connection, account: str, until: datetime, reason: str) -> None:

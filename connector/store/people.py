@@ -6,7 +6,9 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from connector.domain import Respondent, Scalar
 from connector.store.arrivals import insert_ignoring
@@ -14,13 +16,52 @@ from connector.store.tables import companies, customer_keys, customers
 from connector.text import clean_email, clean_phone, fold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
-
+Key = tuple[str, str]  # kind and value
 _LONGEST = 320  # characters; what is longer is no address and no id
 
+_ADD_CUSTOMERS = insert(customers)
+_NAME = (
+    update(customers)
+    .where(customers.c.id == bindparam("customer"), customers.c.name.is_(None))
+    .values(name=bindparam("said"))
+)
+_EMAILS = select(customer_keys.c.value).where(
+    customer_keys.c.customer_id == bindparam("customer"), customer_keys.c.kind == "email"
+)
+# One kind at a time: SQLite would read the whole table for pairs.
+_OWNERS = select(customer_keys.c.value, customer_keys.c.customer_id).where(
+    customer_keys.c.kind == bindparam("kind"),
+    customer_keys.c.value.in_(bindparam("values", expanding=True)),
+)
+_ATTRIBUTES = (
+    select(
+        customers,
+        companies.c.name.label("company_name"),
+        companies.c.attributes.label("company_attributes"),
+    )
+    .outerjoin(companies, companies.c.id == customers.c.company_id)
+    .where(customers.c.id.in_(bindparam("known", expanding=True)))
+    .order_by(customers.c.id)
+    .with_for_update(key_share=True, of=customers)
+)
+_KEYS = (
+    select(customer_keys.c.customer_id, customer_keys.c.kind, customer_keys.c.value)
+    .where(customer_keys.c.customer_id.in_(bindparam("known", expanding=True)))
+    .order_by(customer_keys.c.value)
+)
 
-def keys_of(person: Respondent) -> list[tuple[str, str]]:
+
+_CLAIMS: dict[str, Any] = {
+    dialect: make(customer_keys)
+    .on_conflict_do_nothing(index_elements=["kind", "value"])
+    .returning(customer_keys.c.kind, customer_keys.c.value)
+    for dialect, make in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
+}
+
+
+def keys_of(person: Respondent) -> list[Key]:
     """The keys under which this person is known, the strongest first; cleaned."""
     found = (
         ("email", clean_email(person.email)),
@@ -38,98 +79,114 @@ class Identity(NamedTuple):
 
 
 def identify(connection: Connection, person: Respondent, now: datetime) -> Identity:
-    """The customer, made if new; nobody for an anonymous answer.
+    """The customer, made if new; nobody for an anonymous answer."""
+    return identify_all(connection, [person], now)[0]
+
+
+def identify_all(
+    connection: Connection, persons: Sequence[Respondent], now: datetime
+) -> list[Identity]:
+    """Who each of them is; no two may have a key in common.
 
     The strongest key that is known decides. A weaker key that belongs to somebody else is left
     with them: two people are never merged by a shared phone or a recycled id.
     """
-    keys = keys_of(person)
-    if not keys:
-        return Identity(None)
-    owner = next((o for key in keys if (o := _owner(connection, key)) is not None), None)
-    if owner is not None and keys[0][0] == "email" and not _may_be(connection, owner, keys[0]):
-        owner = None  # known by a weaker key only, but with another e-mail: somebody else
-    if owner is None:
-        made, new = _new_customer(connection, person, keys[0], now)
-        for key in keys[1:]:
-            _claim(connection, key, made)
-        return Identity(made, new)
-    if person.name:
-        unnamed = (customers.c.id == owner) & customers.c.name.is_(None)
-        connection.execute(update(customers).where(unnamed).values(name=person.name))
-    for key in keys:
-        _claim(connection, key, owner)
-    return Identity(owner)
+    everyone = [keys_of(person) for person in persons]
+    owners = _owners(connection, [key for keys in everyone for key in keys])
+    found: list[Identity] = []
+    names: dict[str, str] = {}
+    claims: dict[Key, str] = {}
+    for person, keys in zip(persons, everyone, strict=True):
+        owner = _owner_of(connection, keys, owners)
+        if owner is not None and person.name:
+            names[owner] = person.name
+        customer = owner or (uuid.uuid4().hex if keys else None)
+        found.append(Identity(customer, new=owner is None and customer is not None))
+        claims.update({key: customer for key in keys if customer and key not in owners})
+    made: list[dict[str, Any]] = [
+        {"id": identity.customer, "name": person.name, "attributes": {}, "created_at": now}
+        for identity, person in zip(found, persons, strict=True)
+        if identity.new
+    ]
+    if made:
+        connection.execute(_ADD_CUSTOMERS, made)
+    won = _claim(connection, claims)
+    for place, (identity, keys) in enumerate(zip(found, everyone, strict=True)):
+        if identity.customer is not None and identity.new and keys[0] not in won:
+            found[place] = _give_way(connection, identity.customer, keys[0])
+    if names:
+        connection.execute(_NAME, [{"customer": id, "said": names[id]} for id in sorted(names)])
+    return found
 
 
-def _new_customer(
-    connection: Connection, person: Respondent, strongest: tuple[str, str], now: datetime
-) -> tuple[str, bool]:
-    made = uuid.uuid4().hex
-    row: dict[str, Any] = {
-        "id": made,
-        "name": person.name,
-        "attributes": {},
-        "created_at": now,
-    }
-    connection.execute(insert(customers).values(**row))
-    if _claim(connection, strongest, made):
-        return made, True
-    # Another process made the same customer at the same moment: theirs counts.
+def _owner_of(connection: Connection, keys: list[Key], owners: Mapping[Key, str]) -> str | None:
+    owner = next((owners[key] for key in keys if key in owners), None)
+    if owner is None or keys[0] in owners or keys[0][0] != "email":
+        return owner
+    # Known by a weaker key only: with another e-mail they are somebody else.
+    emails = connection.scalars(_EMAILS, {"customer": owner}).all()
+    return None if emails else owner
+
+
+def _owners(connection: Connection, keys: Sequence[Key]) -> dict[Key, str]:
+    found: dict[Key, str] = {}
+    for kind in sorted({kind for kind, _ in keys}):
+        values = [value for each, value in keys if each == kind]
+        rows = connection.execute(_OWNERS, {"kind": kind, "values": values})
+        found.update({(kind, value): customer for value, customer in rows})
+    return found
+
+
+def _claim(connection: Connection, claims: Mapping[Key, str]) -> set[Key]:
+    """The keys that are theirs now; in one order, so that two processes do not wait for each
+    other."""
+    if not claims:
+        return set()
+    rows = [
+        {"kind": kind, "value": value, "customer_id": customer}
+        for (kind, value), customer in sorted(claims.items())
+    ]
+    return {(row[0], row[1]) for row in connection.execute(_CLAIMS[connection.dialect.name], rows)}
+
+
+def _give_way(connection: Connection, made: str, strongest: Key) -> Identity:
+    """Another process made the same customer at the same moment: theirs counts."""
+    other = _owners(connection, [strongest]).get(strongest)
+    if other is None:  # and that one was erased again
+        _claim(connection, {strongest: made})
+        return Identity(made, new=True)
+    mine = customer_keys.c.customer_id == made
+    connection.execute(update(customer_keys).where(mine).values(customer_id=other))
     connection.execute(delete(customers).where(customers.c.id == made))
-    other = _owner(connection, strongest)
-    return (made, True) if other is None else (other, False)
-
-
-def _claim(connection: Connection, key: tuple[str, str], customer: str) -> bool:
-    row = {"kind": key[0], "value": key[1], "customer_id": customer}
-    statement = insert_ignoring(connection, customer_keys).values(row)
-    statement = statement.on_conflict_do_nothing(index_elements=["kind", "value"])
-    return connection.scalar(statement.returning(customer_keys.c.kind)) is not None
-
-
-def _owner(connection: Connection, key: tuple[str, str]) -> str | None:
-    kind, value = key
-    found = (customer_keys.c.kind == kind) & (customer_keys.c.value == value)
-    return connection.scalar(select(customer_keys.c.customer_id).where(found))
-
-
-def _may_be(connection: Connection, customer: str, email: tuple[str, str]) -> bool:
-    mine = (customer_keys.c.customer_id == customer) & (customer_keys.c.kind == "email")
-    known = connection.scalars(select(customer_keys.c.value).where(mine)).all()
-    return not known or email[1] in known
-
-
-def lock(connection: Connection, customer: str) -> None:
-    """Decisions about one customer happen one after the other.
-
-    Not against foreign keys: both of two deciders have already written an answer that refers to
-    this row, and each would wait for the other.
-    """
-    statement = select(customers.c.id).where(customers.c.id == customer)
-    connection.execute(statement.with_for_update(key_share=True)).all()
+    return Identity(other)
 
 
 def attributes(
-    connection: Connection, customer: str | None
-) -> tuple[dict[str, Scalar], dict[str, Scalar]]:
-    """What rules see as `customer` and `company`: stored attributes plus the known keys."""
-    if customer is None:
-        return {}, {}
-    row = connection.execute(select(customers).where(customers.c.id == customer)).one()
-    mine: dict[str, Scalar] = dict(row.attributes)
-    if row.name:
-        mine["name"] = row.name
-    known = select(customer_keys.c.kind, customer_keys.c.value).where(
-        customer_keys.c.customer_id == customer
-    )
-    for kind, value in connection.execute(known.order_by(customer_keys.c.value)):
-        mine.setdefault(kind, value)
-    if row.company_id is None:
-        return mine, {}
-    company = connection.execute(select(companies).where(companies.c.id == row.company_id)).one()
-    mine["company"] = company.name
-    return mine, {**company.attributes, "name": company.name}
+    connection: Connection, known: Collection[str]
+) -> dict[str, tuple[dict[str, Scalar], dict[str, Scalar]]]:
+    """What rules see as `customer` and `company`: stored attributes plus the known keys.
+
+    Locked until the transaction ends, so that decisions about one customer happen one after the
+    other. Not against foreign keys: both of two deciders have already written an answer that
+    refers to this row, and each would wait for the other.
+    """
+    if not known:
+        return {}
+    found: dict[str, tuple[dict[str, Scalar], dict[str, Scalar]]] = {}
+    for row in connection.execute(_ATTRIBUTES, {"known": sorted(known)}):
+        mine: dict[str, Scalar] = dict(row.attributes)
+        if row.name:
+            mine["name"] = row.name
+        company: dict[str, Scalar] = {}
+        if row.company_id is not None:
+            company = {**row.company_attributes, "name": row.company_name}
+        found[row.id] = mine, company
+    for customer, kind, value in connection.execute(_KEYS, {"known": sorted(found)}):
+        found[customer][0].setdefault(kind, value)
+    for mine, company in found.values():
+        if company:
+            mine["company"] = company["name"]
+    return found
 
 
 def put_attributes(

@@ -17,7 +17,7 @@ def who(store, now, **person) -> str | None:
 def seen(store, now, **person):
     customer = who(store, now, **person)
     with store.read() as connection:
-        return people.attributes(connection, customer)
+        return people.attributes(connection, [customer])[customer]
 
 
 def test_an_address_is_one_customer_whatever_its_case_and_spaces(store, now):

@@ -187,16 +187,16 @@ def test_a_wrong_signature_stores_nothing(world):
 
 
 def test_one_broken_record_does_not_stop_the_others(world, monkeypatch):
-    from connector import deciding
+    from connector import facts
 
-    healthy = deciding.gather_facts
+    healthy = facts.gather_facts
 
-    def sometimes(connection, source, found):
-        if found.content.record == "2":
+    def sometimes(one, *known):
+        if one.words.content.record == "2":
             raise ZeroDivisionError
-        return healthy(connection, source, found)
+        return healthy(one, *known)
 
-    monkeypatch.setattr(deciding, "gather_facts", sometimes)
+    monkeypatch.setattr(facts, "gather_facts", sometimes)
     for number in ("1", "2", "3"):
         world.post(id=number, score=1)
     decided = world.decide()

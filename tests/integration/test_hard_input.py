@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from connector import customers, deciding, importing, intake
-from connector.domain import Pulled
+from connector import customers, facts, importing, intake
+from connector.domain import Pulled, Respondent
 from connector.store import arrivals, browsing
 from connector.store.database import StoreDown
 from connector.store.tables import metadata
@@ -98,7 +98,7 @@ def test_a_database_error_tells_nobody_what_a_customer_said(world, caplog, monke
         said = {"said": found.content.comment}
         connection.execute(text("INSERT INTO nowhere VALUES (:said)"), said)
 
-    monkeypatch.setattr(deciding, "gather_facts", broken)
+    monkeypatch.setattr(facts, "gather_facts", broken)
     world.post(id="1", score=2, comment="my secret story")
     said = ""
     with caplog.at_level(logging.DEBUG, "connector"):
@@ -152,7 +152,7 @@ def test_a_ragged_row_of_customers_is_refused_and_removes_nothing(world, row, re
     with store.read() as connection:
         from connector.store import people
 
-        key = people.identify(connection, intake.Response(record="x").respondent, world.now)
+        key = people.identify(connection, Respondent(), world.now)
         assert key.customer is None
         found = connection.exec_driver_sql("SELECT attributes FROM customers").scalar()
     kept = json.loads(found) if isinstance(found, str) else found

@@ -57,11 +57,11 @@ def test_a_repetition_that_is_newer_keeps_older_words_from_winning(world):
 
 
 def test_a_record_that_is_replayed_does_not_win_over_what_came_after_it(world, monkeypatch):
-    from connector import deciding
+    from connector import facts
     from connector.store import arrivals
 
     with monkeypatch.context() as patched:
-        patched.setattr(deciding, "gather_facts", lambda *_: 1 / 0)
+        patched.setattr(facts, "gather_facts", lambda *_: 1 / 0)
         assert world.answer(id="1", score=2, comment="older").changes == {"quarantined": 1}
     world.answer(id="1", score=2, comment="newest")
     world.workspace.store.write(lambda c: arrivals.reopen_arrivals(c, "quarantined"))

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from connector import customers, deciding, erasure, importing, intake
+from connector import customers, deciding, erasure, facts, importing
 from connector.config import AlarmChannel
+from connector.domain import Respondent
 from connector.engine.chores import do_chores
-from connector.store import Store, alarms, answers, people
+from connector.store import Store, alarms, answers, forgetting, people
 from connector.workspace import Workspace
 
 PATIENCE_SECONDS = 20
@@ -95,7 +96,7 @@ def test_two_answers_of_one_customer_see_each_other_and_nobody_waits_for_ever(
     world.answer(id="0", score=8, email="ana@example.com")
     world.post(id="1", score=2, email="ana@example.com")
     world.post(id="2", score=3, email="ana@example.com")
-    meeting(people, "lock")
+    meeting(people, "attributes")
     decide_all(world, other)
 
     assert quarantined(world) == 0
@@ -112,7 +113,7 @@ def test_two_revisions_of_one_new_answer_are_one_response_with_the_newest_words(
 ):
     world.post(id="1", score=2, comment="first", revised="2026-11-20T12:00:00Z")
     world.post(id="1", score=2, comment="second", revised="2026-11-20T12:01:00Z")
-    meeting(answers, "find_response")
+    meeting(answers, "find_responses")
     decide_all(world, other)
 
     assert quarantined(world) == 0
@@ -129,7 +130,7 @@ def test_who_is_new_to_both_becomes_one_customer(world, other, meeting):
     assert quarantined(world) == 0
     with world.workspace.store.read() as connection:
         found = {
-            people.identify(connection, intake.Response(record="x").respondent, world.now),
+            people.identify(connection, Respondent(), world.now),
             *(
                 connection.exec_driver_sql("SELECT DISTINCT customer_id FROM responses")
                 .scalars()
@@ -173,7 +174,7 @@ def test_trouble_with_the_database_is_never_the_fault_of_a_record(world, monkeyp
         def down(*_: Any) -> None:
             raise OperationalError("SELECT", {}, Exception("server closed the connection"))
 
-        patched.setattr(deciding, "gather_facts", down)
+        patched.setattr(facts, "gather_facts", down)
         with pytest.raises(StoreDown):
             world.decide()
 
@@ -214,9 +215,9 @@ def test_one_file_imported_by_two_at_once_is_there_once(world, other):
 def test_who_is_erased_while_their_answer_is_decided_stays_erased(world, other, monkeypatch):
     world.answer(id="1", score=2, comment="my secret story", email="ana@example.com")
     world.post(id="1", score=2, comment="my secret story, again", email="ana@example.com")
-    look, erasing = intake.forgetting.is_forgotten, []
+    look, erasing = forgetting.are_forgotten, []
 
-    def then_erased(*arguments: Any) -> bool:
+    def then_erased(*arguments: Any) -> list[bool]:
         found = look(*arguments)
         if not erasing:
             job = (other.store, "ana@example.com", world.now)
@@ -225,7 +226,7 @@ def test_who_is_erased_while_their_answer_is_decided_stays_erased(world, other, 
             erasing[0].join(0.5)
         return found
 
-    monkeypatch.setattr(intake.forgetting, "is_forgotten", then_erased)
+    monkeypatch.setattr(forgetting, "are_forgotten", then_erased)
     world.decide()
     erasing[0].join(PATIENCE_SECONDS)
     world.decide()
@@ -286,11 +287,13 @@ def test_deciders_that_collide_over_many_records_decide_them_one_by_one(world, m
 
     decide_in, tried = deciding.decide_in, []
 
-    def collide(connection: Any, workspace: Any, now: Any, limit: int, *more: Any) -> Any:
+    def collide(
+        connection: Any, workspace: Any, now: Any, limit: int, *more: Any, **named: Any
+    ) -> Any:
         tried.append(limit)
         if limit > 1:
             raise OperationalError("SELECT", {}, Deadlock())
-        return decide_in(connection, workspace, now, limit, *more)
+        return decide_in(connection, workspace, now, limit, *more, **named)
 
     monkeypatch.setattr(deciding, "decide_in", collide)
     for number in range(3):

@@ -1,0 +1,73 @@
+"""The facts: all that rules may see about an answer, as it is at this moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connector.domain import Facts, History, Scalar
+from connector.store import answers, people
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from connector.understanding import Kept
+
+FALLBACK_LANGUAGE = "en"
+
+
+def gather(connection: Connection, kept: Sequence[Kept]) -> list[Facts]:
+    """The facts about each; their customers are locked until the transaction ends."""
+    known = [one.known_customer for one in kept if one.known_customer is not None]
+    attributes = people.attributes(connection, known)
+    histories = answers.histories(connection, known, [one.words.response for one in kept])
+    found: list[Facts] = []
+    for one in kept:
+        if one.known_customer is None:
+            found.append(gather_facts(one, {}, {}, History()))
+            continue
+        customer, company = attributes[one.known_customer]
+        history = histories.get(one.known_customer, History())
+        found.append(gather_facts(one, customer, company, history))
+    return found
+
+
+def gather_facts(
+    one: Kept,
+    known: Mapping[str, Scalar],
+    company: Mapping[str, Scalar],
+    history: History,
+) -> Facts:
+    """`known`: what is stored about the customer; what the answer itself tells wins."""
+    content, survey = one.words.content, one.words.survey
+    person = content.respondent
+    told: dict[str, Scalar] = {
+        "email": person.email,
+        "phone": person.phone,
+        "external_id": person.external_id,
+        "name": person.name,
+    }
+    customer = {**known, **{k: v for k, v in told.items() if v}}
+    language = content.language or customer.get("language") or survey.language
+    return Facts(
+        response_id=one.words.response,
+        revision=one.revision,
+        source=one.words.arrival.source,
+        survey=survey.id,
+        survey_name=survey.name or survey.id,
+        brand=survey.brand,
+        scale_low=survey.low,
+        scale_high=survey.high,
+        score=content.score,
+        segment=survey.segment(content.score),
+        comment=content.comment.strip(),
+        language=str(language or FALLBACK_LANGUAGE).lower(),
+        answered_at=one.answered_at,
+        link=content.link,
+        tags=content.tags,
+        properties=content.properties,
+        customer=customer,
+        company=dict(company),
+        history=history,
+    )

@@ -1,0 +1,306 @@
+"""What records say: raw bytes -> responses, and whether each is new, revised, stale or neither."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from connector.domain import Note, Response, Survey, response_id
+from connector.errors import Unreadable
+from connector.store import alarms, answers, forgetting, people
+from connector.text import clean_email, hashed, one_line, storable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from connector.ports import SourceSettings
+    from connector.store.arrivals import Arrival
+    from connector.store.recovering import Recovery
+    from connector.workspace import Workspace
+
+Change = Literal["new", "revised", "duplicate", "stale", "ignored", "held", "quarantined", "erased"]
+_UNSAID = ("revised_at", "answered_at", "link")  # may differ between two doors
+
+
+class Outcome(NamedTuple):
+    """What one record turned out to be. `response` is set where it belongs to one."""
+
+    arrival: Arrival
+    change: Change
+    reason: str = ""
+    response: str | None = None
+
+
+class Words(NamedTuple):
+    """What one record says, before anyone looked whether that is news."""
+
+    arrival: Arrival
+    content: Response
+    survey: Survey
+    response: str
+    keys: tuple[people.Key, ...]
+
+    @property
+    def marks(self) -> set[object]:
+        """Two records that share one of these are not understood at the same time."""
+        return {self.response, *self.keys}
+
+
+class Kept(NamedTuple):
+    """A response that is new or was revised: what it says now, and whose it is."""
+
+    words: Words
+    revision: int
+    customer: str | None
+    stranger: bool  # nothing was known about the customer before
+    answered_at: datetime | None
+    history: bool
+
+    @property
+    def known_customer(self) -> str | None:
+        return None if self.stranger else self.customer
+
+
+class Moment(NamedTuple):
+    """When it is decided. `added`: when each source was. `restored`: the time that a restored
+    database does not know."""
+
+    now: datetime
+    added: Mapping[str, datetime]
+    restored: Recovery | None = None
+
+    def comes_again(self, answered_at: datetime | None) -> bool:
+        """May it have been acted on in the lost time?"""
+        return self.restored is not None and self.restored.covers(answered_at)
+
+
+class Entangled(Exception):
+    """Records that speak of one customer under different keys: one has to come after the other."""
+
+
+def read(
+    connection: Connection, workspace: Workspace, arrival: Arrival, now: datetime
+) -> Words | Outcome:
+    """The words of one record, or what becomes of it where they cannot be had."""
+    settings: SourceSettings | None = workspace.settings.sources.get(arrival.source)
+    if settings is None:  # it was taken out of the configuration before this was decided
+        reason = (
+            f"source '{arrival.source}' is no longer in connector.yaml; its answers are kept: "
+            "add it again, then: connector responses replay"
+        )
+        alarms.raise_alarm(connection, "source-missing", arrival.source, reason, now)
+        return Outcome(arrival, "held", reason)
+    try:
+        note = Note(door=arrival.door, body=arrival.body)
+        parsed = workspace.sources[arrival.source].parse(note)
+    except Unreadable as error:
+        return Outcome(arrival, "quarantined", str(error))
+    if parsed is None:
+        return Outcome(arrival, "ignored")
+    content = _storable(parsed)
+    name = settings.survey_for(content.survey_ref)
+    if name is None:
+        reason = (
+            f"survey '{one_line(content.survey_ref, 60)}' is unknown; add it to surveys: of "
+            f"source '{arrival.source}', then: connector responses replay"
+        )
+        alarms.raise_alarm(connection, "unknown-survey", arrival.source, reason, now)
+        return Outcome(arrival, "held", reason)
+    survey = workspace.settings.surveys[name]
+    wrong = off_scale(survey, content.score)
+    if wrong:
+        return Outcome(arrival, "quarantined", wrong)
+    identity = response_id(arrival.source, content.record)
+    return Words(arrival, content, survey, identity, tuple(people.keys_of(content.respondent)))
+
+
+def off_scale(survey: Survey, score: int | None) -> str:
+    """What is wrong with this score on this survey's scale; empty where nothing is."""
+    if score is None or survey.low <= score <= survey.high:
+        return ""
+    return f"score {score} is outside {survey.low}..{survey.high} of survey '{survey.id}'"
+
+
+def keep(
+    connection: Connection,
+    workspace: Workspace,
+    group: Sequence[Words],
+    moment: Moment,
+) -> tuple[list[Outcome], list[Kept]]:
+    """Keep what the records say, as new responses or as revisions; tell which were neither.
+
+    No two of the group may share a mark.
+
+    Raises:
+        Entangled: two of them belong to one customer all the same; undo it, take one by one.
+    """
+    outcomes, wanted = _sift(connection, group)
+    if not wanted:
+        return outcomes, []
+    persons = [words.content.respondent for words, _ in wanted]
+    kept: list[Kept] = []
+    new_rows: list[dict[str, Any]] = []
+    revised_rows: list[dict[str, Any]] = []
+    revisions: list[dict[str, Any]] = []
+    taken: set[str] = set()
+    for (words, before), who in zip(
+        wanted, people.identify_all(connection, persons, moment.now), strict=True
+    ):
+        one = _newest(workspace, words, before, who, moment)
+        before_that = None if before is None else before.customer_id
+        theirs = {each for each in (one.customer, before_that) if each is not None}
+        if taken & theirs:
+            raise Entangled
+        taken |= theirs
+        kept.append(one)
+        said = words.content.model_dump(mode="json")
+        row = {
+            "survey": words.survey.id,
+            "customer_id": one.customer,
+            "score": words.content.score,
+            "segment": words.survey.segment(words.content.score),
+            "revision": one.revision,
+            "content": said,
+            "content_hash": content_hash(said),
+            "answered_at": one.answered_at,
+            "revised_at": words.content.revised_at,
+        }
+        arrival = words.arrival
+        if before is None:
+            row |= {"id": words.response, "source": arrival.source, "record": words.content.record}
+            row |= {"received_at": arrival.received_at, "history": one.history}
+            new_rows.append(row)
+        else:
+            row |= {"response": words.response, "history": before.history and one.history}
+            revised_rows.append(row)
+        revision = {"response_id": words.response, "number": one.revision, "content": said}
+        revisions.append({**revision, "inbox_id": arrival.id, "received_at": moment.now})
+    answers.add_responses(connection, new_rows)
+    answers.revise_responses(connection, revised_rows)
+    answers.add_revisions(connection, revisions)
+    return outcomes, kept
+
+
+def _sift(
+    connection: Connection, group: Sequence[Words]
+) -> tuple[list[Outcome], list[tuple[Words, Any]]]:
+    """What nothing comes of, and the rest with the response as it was before, if there was one."""
+    asked = [
+        forgetting.Asked(w.arrival.source, w.content.record, w.keys, w.content.answered_at)
+        for w in group
+    ]
+    forgotten = forgetting.are_forgotten(connection, asked)
+    left = [words for words, gone in zip(group, forgotten, strict=True) if not gone]
+    outcomes = [
+        Outcome(words.arrival, "erased")
+        for words, gone in zip(group, forgotten, strict=True)
+        if gone
+    ]
+    known = answers.find_responses(connection, [words.response for words in left]) if left else {}
+    wanted: list[tuple[Words, Any]] = []
+    for words in left:
+        before = known.get(words.response)
+        change = None if before is None else _no_news(connection, words, before)
+        if change is None:
+            wanted.append((words, before))
+        else:
+            response = None if change == "erased" else words.response
+            outcomes.append(Outcome(words.arrival, change, response=response))
+    return outcomes, wanted
+
+
+def _no_news(connection: Connection, words: Words, before: Any) -> Change | None:
+    content = words.content
+    if before.erased_at is not None:
+        return "erased"
+    if before.content_hash == content_hash(content.model_dump(mode="json")):
+        if _is_older(before.revised_at, content.revised_at):
+            row = {"response": words.response, "revised_at": content.revised_at}
+            answers.revise_responses(connection, [row])
+        return "duplicate"
+    return "stale" if _is_stale(connection, words, before) else None
+
+
+def _newest(
+    workspace: Workspace,
+    words: Words,
+    before: Any,
+    who: people.Identity,
+    moment: Moment,
+) -> Kept:
+    arrival, answered_at = words.arrival, words.content.answered_at
+    customer, revision = who.customer, 1
+    if before is not None:
+        answered_at = answered_at or before.answered_at
+        customer = customer or before.customer_id  # without the address it is still theirs
+        revision = before.revision + 1
+    settings: SourceSettings = workspace.settings.sources[arrival.source]
+    news = arrival.act or _is_news(arrival, answered_at, settings, moment)
+    return Kept(words, revision, customer, who.new, answered_at, history=not news)
+
+
+def _is_news(
+    arrival: Arrival,
+    answered_at: datetime | None,
+    settings: SourceSettings,
+    moment: Moment,
+) -> bool:
+    """Only answers given after `act_since` and younger than `act_within` make anything happen.
+
+    A file is history; so is an answer without a time. What a restored backup had forgotten and
+    comes again is as young as it was.
+    """
+    if arrival.door == "file" or answered_at is None:
+        return False
+    since, now = settings.act_since or moment.added[arrival.source], moment.now
+    if moment.restored is not None:
+        now = moment.restored.judged_at(answered_at, now)
+    return answered_at >= since and now - answered_at <= settings.act_within
+
+
+def content_hash(said: Mapping[str, Any]) -> str:
+    """Equal for two records that say the same, whichever door they came through."""
+    told = {name: value for name, value in said.items() if name not in _UNSAID}
+    return hashed(json.dumps(told, sort_keys=True, ensure_ascii=False))
+
+
+def _is_stale(connection: Connection, words: Words, before: Any) -> bool:
+    """Did we know a newer revision? Where the times do not tell, what arrived later is newer:
+    two processes decide, and records are replayed, in another order than they came in."""
+    offered, held = words.content.revised_at, before.revised_at
+    if offered is not None and held is not None and offered != held:
+        return _is_older(offered, held)
+    return answers.newest_arrival(connection, words.response) > words.arrival.id
+
+
+def _is_older(offered: datetime | None, held: datetime | None) -> bool:
+    return offered is not None and held is not None and offered < held
+
+
+def _storable(content: Response) -> Response:
+    """Without what a database refuses, and with a clean address or none."""
+    said = content.model_dump()
+    scrubbed = _scrub(said)
+    if scrubbed != said:
+        content = Response.model_validate(scrubbed)
+    person = content.respondent
+    email = clean_email(person.email)
+    if email == person.email:
+        return content
+    return content.model_copy(update={"respondent": person.model_copy(update={"email": email})})
+
+
+def _scrub(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON cannot hold it
+    if isinstance(value, dict):
+        return {_scrub(k): _scrub(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_scrub(v) for v in value)
+    return value
