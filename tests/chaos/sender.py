@@ -3,7 +3,8 @@
     python -m tests.chaos.sender URL SECRET SEED PER_SECOND ENOUGH FILE
 
 What was answered with 202 stands in FILE, one JSON line each, written before the next request.
-After ENOUGH answers it goes on slowly, so that there is always something to hit.
+What could not be sent in time is caught up with. After ENOUGH answers it goes on slowly, so that
+there is always something to hit.
 SIGTERM: nothing new begins; what has begun is sent until it is acknowledged.
 """
 
@@ -25,13 +26,15 @@ from typing import Any
 
 import requests
 
-SCORES = (0, 2, 4, 6, 7, 8, 9, 10)
-REVISED_SHARE = 0.15
+SCORES = (0, 6, 7, 8, 9, 10)
+REVISED_SHARE = 0.2  # with other words
+TURNED_SHARE = 0.1  # with the opposite score
 REPEATED_SHARE = 0.1
-PARALLEL = 6
-AGAIN_SECONDS = 0.3
+SECOND_THOUGHTS_SECONDS = 1.0  # at most; so some come before the first words were delivered
+PARALLEL = 16
+AGAIN_SECONDS = 0.2
 PATIENCE_SECONDS = 3.0
-SLOWLY_SECONDS = 0.4
+SLOWLY_SECONDS = 0.2
 
 
 def answer(number: int, revision: int, score: int) -> dict[str, Any]:
@@ -62,23 +65,28 @@ class Sender:
         self.local = threading.local()
 
     def run(self) -> None:
-        number = 0
+        number, due = 0, time.monotonic()
         with ThreadPoolExecutor(PARALLEL) as pool:
             running = threading.Semaphore(PARALLEL)
             while not self.stopping.is_set():
-                draw = (self.random.choice(SCORES), self.random.random(), self.random.random())
+                thoughts = self.random.choice(SCORES), [self.random.random() for _ in range(3)]
                 running.acquire()
-                pool.submit(self.tell, number, *draw).add_done_callback(lambda _: running.release())
+                told = pool.submit(self.tell, number, *thoughts)
+                told.add_done_callback(lambda _: running.release())
                 number += 1
-                self.stopping.wait(self.pause if number < self.enough else SLOWLY_SECONDS)
+                due += self.pause if number < self.enough else SLOWLY_SECONDS
+                self.stopping.wait(due - time.monotonic())
 
-    def tell(self, number: int, score: int, revised: float, repeated: float) -> None:
+    def tell(self, number: int, score: int, drawn: list[float]) -> None:
+        revised, repeated, hesitating = drawn
         first = answer(number, 1, score)
         self.until_acknowledged(first)
         if repeated < REPEATED_SHARE:
             self.post(json.dumps(first).encode())
-        if revised < REVISED_SHARE:
-            self.until_acknowledged(answer(number, 2, score) | {"at": first["at"]})
+        if revised < REVISED_SHARE + TURNED_SHARE:
+            time.sleep(hesitating * SECOND_THOUGHTS_SECONDS)
+            then = 10 - score if revised < TURNED_SHARE else score
+            self.until_acknowledged(answer(number, 2, then) | {"at": first["at"]})
 
     def until_acknowledged(self, said: dict[str, Any]) -> None:
         body = json.dumps(said).encode()
