@@ -46,7 +46,7 @@ def reach(at: str, of: str = "") -> None:
 
 
 def broken(guard: str) -> bool:
-    """Is this guard (key, lookup, fence, sending, commit, quiet) off, to prove that it is needed?"""
+    """Is this guard off (a name out of docs/chaos.md), to prove that it is needed?"""
     return _plan is not None and guard in _read().get("broken", [])
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from connector.config import Settings
 
-SWEEP_SECONDS = faultpoints.seconds("sweep", 5.0)  # a lost wake-up costs at most this; so does a retry whose time has come
+SWEEP_SECONDS = faultpoints.seconds(
+    "sweep", 5.0
+)  # a lost wake-up costs at most this; so does a retry whose time has come
 CHORES_SECONDS = 60.0
 
 

@@ -47,12 +47,14 @@ sinks:
   hub:
     type: hubspot
     token: ${{HUBSPOT_TOKEN}}
+    default_owner: sonia@example.com
     base_url: {hubspot}
   crm:
     type: salesforce
     domain: sandbox.my
     consumer_key: ${{SALESFORCE_CONSUMER_KEY}}
     consumer_secret: ${{SALESFORCE_CONSUMER_SECRET}}
+    default_owner: sonia@example.com
     base_url: {salesforce}
   chat:
     type: slack

@@ -57,6 +57,7 @@ class Plan:
 
     def _write(self) -> None:
         draft = self.path.with_suffix(".draft")
-        content = {"points": self._points, "broken": self._broken, "seconds": SECONDS}
+        seconds = SECONDS | ({"key_lifetime": 60.0} if "key" in self._broken else {})
+        content = {"points": self._points, "broken": self._broken, "seconds": seconds}
         draft.write_text(json.dumps(content))
         draft.replace(self.path)

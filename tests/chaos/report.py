@@ -137,9 +137,7 @@ def markdown(reports: Sequence[Report], now: datetime) -> str:
 _COLUMNS = ("acknowledged", "actions", "lost", "doubled", "parked", "in doubt", "faults", "seconds")
 
 
-def _rows(
-    one: str, other: str, reports: Iterable[Report], names: Iterable[list[str]]
-) -> list[str]:
+def _rows(one: str, other: str, reports: Iterable[Report], names: Iterable[list[str]]) -> list[str]:
     lines = [f"| {' | '.join((one, other, *_COLUMNS))} |", "|---|---|" + "---:|" * len(_COLUMNS)]
     for report, cells in zip(reports, names, strict=True):
         figures = [report.acknowledged, report.actions, report.lost, report.doubled]

@@ -34,7 +34,7 @@ SECOND_THOUGHTS_SECONDS = 1.0  # at most; so some come before the first words we
 PARALLEL = 16
 AGAIN_SECONDS = 0.2
 PATIENCE_SECONDS = 3.0
-SLOWLY_SECONDS = 0.2
+SLOWLY_SECONDS = 0.25
 
 
 def answer(number: int, revision: int, score: int) -> dict[str, Any]:
@@ -74,7 +74,10 @@ class Sender:
                 told = pool.submit(self.tell, number, *thoughts)
                 told.add_done_callback(lambda _: running.release())
                 number += 1
-                due += self.pause if number < self.enough else SLOWLY_SECONDS
+                if number < self.enough:
+                    due += self.pause
+                else:
+                    due = time.monotonic() + SLOWLY_SECONDS
                 self.stopping.wait(due - time.monotonic())
 
     def tell(self, number: int, score: int, drawn: list[float]) -> None:

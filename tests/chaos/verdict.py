@@ -171,9 +171,7 @@ def _keys(answer: Answer, sink: str) -> tuple[str, str]:
     return effect_key(response, "", "email.thank_you", ""), answer.id
 
 
-def _count(
-    tally: Tally, answer: Answer, effects: int, state: str, must: bool, blind: bool
-) -> None:
+def _count(tally: Tally, answer: Answer, effects: int, state: str, must: bool, blind: bool) -> None:
     in_doubt = blind and state == "in_doubt" and not effects
     tally.actions += bool(must or effects or in_doubt)
     tally.effects += min(effects, 1)
