@@ -9,16 +9,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from connector.sandbox.core import Fault as VendorFault
 from connector.sandbox.server import Sandbox
-from tests.chaos.installation import CALLS_AT_ONCE, Installation
+from tests.chaos.installation import CALLS_AT_ONCE, Installation, is_stopped
 from tests.chaos.plan import KEY_TRUSTED_SECONDS, LEASE_SECONDS, SILENCE_SECONDS, Plan
 from tests.chaos.servers import Broker, Postgres
+from tests.chaos.store import is_worked_off
 
-PATIENCE_SECONDS = 60.0
-TAKEN_OVER_SECONDS = 2.5  # after the end of a lease: then somebody has looked, and has sent
+PATIENCE_SECONDS = 180.0
+TAKEN_OVER_SECONDS = 20.0  # after the end of a lease, at most, until others have done the work
 VENDOR_FORGETS_SECONDS = 7200.0  # what the stand-in of Zendesk keeps a key for, by its own clock
 _LOSE = {"fault": "lose_reply"}
 _HANG = {"fault": "hang", "seconds": SILENCE_SECONDS + 1}
@@ -118,7 +120,8 @@ def stopped_at(at: str, of: str) -> Fault:
         id = scene.plan.arm(at, of, do="stop")
         if not scene.wait(lambda: scene.plan.fired(id)):
             return False
-        return _sleep_past_lease(scene, scene.plan.fired(id) or 0)
+        scene.process_hit()
+        return _sleep_past_lease(scene, scene.plan.fired(id) or 0, of)
 
     return Fault(f"stopped past its lease at {at} ({of})", happen)
 
@@ -132,15 +135,20 @@ def stopped(role: str) -> Fault:
             asleep = scene.installation.pause(role)
             return bool(asleep)
 
-        return scene.wait(stop) and _sleep_past_lease(scene, asleep, role)
+        hit = scene.wait(stop)
+        scene.process_hit(role)
+        return hit and _sleep_past_lease(scene, asleep)
 
     return Fault(f"{role} stopped past its lease", happen)
 
 
-def _sleep_past_lease(scene: Scene, process: int, role: str = "") -> bool:
-    scene.process_hit(role)
-    others = len(scene.installation.workers) > 1
-    scene.pass_time(LEASE_SECONDS + (TAKEN_OVER_SECONDS if others else 0.5))
+def _sleep_past_lease(scene: Scene, process: int, sink: str = "") -> bool:
+    if not scene.wait(lambda: is_stopped(process)):  # who has said so may not have come to it
+        return False
+    began, store = datetime.now(UTC), scene.installation.store
+    scene.pass_time(LEASE_SECONDS + 0.5)
+    if len(scene.installation.workers) > 1:
+        scene.wait(lambda: is_worked_off(store, began, sink), TAKEN_OVER_SECONDS)
     if not scene.installation.lives(process):
         return False  # killed in its sleep: nobody has woken up
     os.kill(process, signal.SIGCONT)

@@ -104,6 +104,12 @@ RESTART_SECONDS = 0.1
 COMPILED = {"PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "chaos-pycache")}
 
 
+def is_stopped(process: int) -> bool:
+    """Does it sleep by SIGSTOP?"""
+    asked = ["ps", "-o", "stat=", "-p", str(process)]
+    return subprocess.run(asked, capture_output=True, check=False).stdout.startswith(b"T")
+
+
 class Installation:
     """`roles` is a key of ROLES. `tend` must be called every now and then."""
 

@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from sqlalchemy import select
 
 from connector.domain import amendment_key, case_key, effect_key, response_id
-from connector.store import Store
-from connector.store.tables import actions
 
 MOST_PARKED = 0.01
 _NAME = re.compile(r"\ba-\d{5,}\b")
@@ -123,17 +120,6 @@ def _state(url: str) -> Any:
 
 def _written(comments: list[dict[str, Any]]) -> str:
     return "\n".join(str(comment.get("body") or comment) for comment in comments)
-
-
-def states(store_url: str) -> dict[str, str]:
-    """The outbox's own opinion: key -> state."""
-    store = Store(store_url)
-    try:
-        with store.read() as connection:
-            found = connection.execute(select(actions.c.key, actions.c.state)).tuples().all()
-            return dict(found)
-    finally:
-        store.close()
 
 
 def judge(answers: list[Answer], there: FarSides, outbox: Mapping[str, str]) -> list[Tally]:
