@@ -34,7 +34,7 @@ SECOND_THOUGHTS_SECONDS = 1.0  # at most; so some come before the first words we
 PARALLEL = 16
 AGAIN_SECONDS = 0.2
 PATIENCE_SECONDS = 3.0
-SLOWLY_SECONDS = 0.25
+SLOWLY_SECONDS = 0.2
 
 
 def answer(number: int, revision: int, score: int) -> dict[str, Any]:
