@@ -27,10 +27,11 @@ from typing import Any
 import requests
 
 SCORES = (0, 6, 7, 8, 9, 10)
-REVISED_SHARE = 0.2  # with other words
-TURNED_SHARE = 0.1  # with the opposite score
+REVISED_SHARE = 0.15  # with other words
+TURNED_SHARE = 0.2  # with the opposite score
 REPEATED_SHARE = 0.1
-SECOND_THOUGHTS_SECONDS = 1.0  # at most; so some come before the first words were delivered
+# At most; so some come before the first words were delivered, and some after.
+REVISED_AFTER_SECONDS, TURNED_AFTER_SECONDS = 1.0, 4.0
 PARALLEL = 16
 AGAIN_SECONDS = 0.2
 PATIENCE_SECONDS = 3.0
@@ -87,9 +88,10 @@ class Sender:
         if repeated < REPEATED_SHARE:
             self.post(json.dumps(first).encode())
         if revised < REVISED_SHARE + TURNED_SHARE:
-            time.sleep(hesitating * SECOND_THOUGHTS_SECONDS)
-            then = 10 - score if revised < TURNED_SHARE else score
-            self.until_acknowledged(answer(number, 2, then) | {"at": first["at"]})
+            turned = revised < TURNED_SHARE
+            time.sleep(hesitating * (TURNED_AFTER_SECONDS if turned else REVISED_AFTER_SECONDS))
+            again = answer(number, 2, 10 - score if turned else score)
+            self.until_acknowledged(again | {"at": first["at"]})
 
     def until_acknowledged(self, said: dict[str, Any]) -> None:
         body = json.dumps(said).encode()
