@@ -3,8 +3,8 @@
     python -m tests.chaos.sender URL SECRET SEED PER_SECOND ENOUGH FILE
 
 What was answered with 202 stands in FILE, one JSON line each, written before the next request.
-What could not be sent in time is caught up with. After ENOUGH answers it goes on slowly, so that
-there is always something to hit.
+What could not be sent in time is caught up with. After ENOUGH answers it goes on slowly, after
+twice as many seldom: so there is always something to hit, and a slow machine is not buried.
 SIGTERM: nothing new begins; what has begun is sent until it is acknowledged.
 """
 
@@ -35,7 +35,7 @@ REVISED_AFTER_SECONDS, TURNED_AFTER_SECONDS = 1.0, 4.0
 PARALLEL = 16
 AGAIN_SECONDS = 0.2
 PATIENCE_SECONDS = 3.0
-SLOWLY_SECONDS = 0.2
+SLOWLY_SECONDS, SELDOM_SECONDS = 0.2, 1.0
 
 
 def answer(number: int, revision: int, score: int) -> dict[str, Any]:
@@ -78,7 +78,8 @@ class Sender:
                 if number < self.enough:
                     due += self.pause
                 else:
-                    due = time.monotonic() + SLOWLY_SECONDS
+                    slow = SLOWLY_SECONDS if number < 2 * self.enough else SELDOM_SECONDS
+                    due = time.monotonic() + slow
                 self.stopping.wait(due - time.monotonic())
 
     def tell(self, number: int, score: int, drawn: list[float]) -> None:
