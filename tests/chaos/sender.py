@@ -5,7 +5,8 @@
 What was answered with 202 stands in FILE, one JSON line each, written before the next request.
 What could not be sent in time is caught up with. After ENOUGH answers it goes on slowly, after
 twice as many seldom: so there is always something to hit, and a slow machine is not buried.
-SIGTERM: nothing new begins; what has begun is sent until it is acknowledged.
+SIGTERM: nothing new begins; what has begun is sent until it is acknowledged, and a few of the first
+unhappy ones turn happy.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ TURNED_SHARE = 0.2  # with the opposite score
 REPEATED_SHARE = 0.1
 # At most; so some come before the first words were delivered, and some after.
 REVISED_AFTER_SECONDS, TURNED_AFTER_SECONDS = 1.0, 4.0
+AFTERTHOUGHTS = 8  # of the first unhappy ones, who turn when their case has long been opened
 PARALLEL = 16
 AGAIN_SECONDS = 0.2
 PATIENCE_SECONDS = 3.0
@@ -64,6 +66,7 @@ class Sender:
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self.local = threading.local()
+        self.unhappy: list[tuple[int, str]] = []  # who has not said anything else since, and when
 
     def run(self) -> None:
         number, due = 0, time.monotonic()
@@ -81,6 +84,8 @@ class Sender:
                     slow = SLOWLY_SECONDS if number < 2 * self.enough else SELDOM_SECONDS
                     due = time.monotonic() + slow
                 self.stopping.wait(due - time.monotonic())
+        for number, at in sorted(self.unhappy)[:AFTERTHOUGHTS]:
+            self.until_acknowledged(answer(number, 2, 10) | {"at": at})
 
     def tell(self, number: int, score: int, drawn: list[float]) -> None:
         revised, repeated, hesitating = drawn
@@ -93,6 +98,8 @@ class Sender:
             time.sleep(hesitating * (TURNED_AFTER_SECONDS if turned else REVISED_AFTER_SECONDS))
             again = answer(number, 2, 10 - score if turned else score)
             self.until_acknowledged(again | {"at": first["at"]})
+        elif score == 0:
+            self.unhappy.append((number, first["at"]))
 
     def until_acknowledged(self, said: dict[str, Any]) -> None:
         body = json.dumps(said).encode()
