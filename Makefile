@@ -17,11 +17,12 @@ demo: setup ## watch it work against stand-ins of every vendor, nothing to confi
 test: setup ## run the tests (ARGS="-k zendesk" to choose)
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
-# SHORT=1, SEED=n, SEEDS=n, SETUP=embedded,redis,rabbitmq, BREAK=key|lookup|fence|sending, KEEP=1
-chaos: setup ## kill, stop, lose, flush, restart; count what was made (SHORT=1: a minute)
+# docs/chaos.md explains SHORT, SEED, SEEDS, SETUP, JOBS, BREAK, REPORT, RESUME and KEEP.
+chaos: setup ## kill, stop, lose, flush, restart; count what was made (SHORT=1: under a minute)
 	@$(BIN)/python -m tests.chaos.run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED)) \
-	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SETUP),--set-up $(SETUP)) \
-	  $(if $(BREAK),--break $(BREAK)) $(if $(KEEP),--keep)
+	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SETUP),--set-up $(SETUP)) $(if $(JOBS),--jobs $(JOBS)) \
+	  $(if $(BREAK),--break $(BREAK)) $(if $(REPORT),--report $(REPORT)) \
+	  $(if $(RESUME),--resume) $(if $(KEEP),--keep)
 
 bench: setup ## measure it (ARGS="--quick", "--json", "--only receive")
 	@$(BIN)/python -m benchmarks $(ARGS)

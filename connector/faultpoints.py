@@ -4,7 +4,7 @@ CONNECTOR_FAULTPOINTS names its plan, a JSON file that is read anew at every poi
 variable every function here returns at once and changes nothing.
 
     {"points": [{"id": "p1", "at": "sent", "of": "desk", "do": "kill", "skip": 2}],
-     "broken": ["key"], "seconds": {"lease": 4}}
+     "broken": ["key"], "seconds": {"lease": 3}}
 
 Points: intake.stored, decided, claimed, prepared, sending, sent, recorded. `of` is a sink, or
 empty for any. `do` is kill or stop. `skip` visits of each process pass first. Each point fires once
@@ -23,11 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _typeshed import DataclassInstance
 
     T = TypeVar("T", bound=DataclassInstance)
 
 VARIABLE = "CONNECTOR_FAULTPOINTS"
+_LATER_SECONDS = 0.5
 _plan: Path | None = Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
 _visits: dict[str, int] = {}
 _lock = threading.Lock()
@@ -43,8 +46,16 @@ def reach(at: str, of: str = "") -> None:
 
 
 def broken(guard: str) -> bool:
-    """Is this guard switched off (key, lookup, fence, sending), to prove that it is needed?"""
+    """Is this guard off (a name out of docs/chaos.md), to prove that it is needed?"""
     return _plan is not None and guard in _read().get("broken", [])
+
+
+def only_in_memory(work: Callable[[], object]) -> bool:
+    """Where the guard `commit` is off: True, and the work is done a while after the answer."""
+    if not broken("commit"):
+        return False
+    threading.Timer(_LATER_SECONDS, work).start()
+    return True
 
 
 def seconds(name: str, usual: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from connector import faultpoints
 from connector.domain import Facts, Intent, Order, Verdict, amendment_key, case_key, effect_key
 from connector.store import alarms, outbox
 from connector.store.recovering import HELD
@@ -208,7 +209,9 @@ def _why_withheld(placing: _Placing) -> str:
         return _NO_ADDRESS
     # A case of this answer that was not sent yet is not wanted any more where the verdict has none.
     sent = (row.opens_case and row.state in _TOLD and not row.closed_at for row in placing.rows)
-    if placing.opens_case() or any(sent) or placing.facts.history.open_cases:
+    if placing.opens_case() or (any(sent) and not faultpoints.broken("quiet")):
+        return _OPEN_CASE
+    if placing.facts.history.open_cases:
         return _OPEN_CASE
     return ""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from connector import faultpoints
 from connector.engine.alive import touch
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 5.0
-_PATIENCE_SECONDS = 10.0
+_LOOK_SECONDS = faultpoints.seconds("patrol", 5.0)
+_PATIENCE_SECONDS = faultpoints.seconds("patience", 10.0)
 
 
 class Patrol:

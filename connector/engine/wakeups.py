@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from connector import catalog
+from connector import catalog, faultpoints
 from connector.ports import Pollable
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from connector.config import Settings
 
-SWEEP_SECONDS = 5.0  # a lost wake-up costs at most this; so does a retry whose time has come
+# A lost wake-up costs at most this; so does a retry whose time has come.
+SWEEP_SECONDS = faultpoints.seconds("sweep", 5.0)
 CHORES_SECONDS = 60.0
 
 

@@ -44,6 +44,8 @@ class Door:
         Raises:
             StoreDown: when the database is down or full.
         """
+        if faultpoints.only_in_memory(functools.partial(self._keep_alone, records)):
+            return
         loop = asyncio.get_running_loop()
         webhook = _Webhook(records, loop.create_future())
         with self._lock:
@@ -65,6 +67,9 @@ class Door:
             self._settle(group, error)
         else:
             stored.add_done_callback(functools.partial(self._stored, group))
+
+    def _keep_alone(self, records: Sequence[Record]) -> None:
+        self._store.write(lambda c: arrivals.keep(c, records))
 
     def _put(self, group: _Group, connection: Connection) -> None:
         self._close(group)

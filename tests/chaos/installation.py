@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import requests
 
 from connector.sandbox.credentials import SECRETS
 from connector.sandbox.server import Sandbox
+from tests.chaos.plan import SILENCE_SECONDS
 from tests.integration.cluster import free_port
 
 CONNECTOR = """
@@ -45,12 +47,14 @@ sinks:
   hub:
     type: hubspot
     token: ${{HUBSPOT_TOKEN}}
+    default_owner: sonia@example.com
     base_url: {hubspot}
   crm:
     type: salesforce
     domain: sandbox.my
     consumer_key: ${{SALESFORCE_CONSUMER_KEY}}
     consumer_secret: ${{SALESFORCE_CONSUMER_SECRET}}
+    default_owner: sonia@example.com
     base_url: {salesforce}
   chat:
     type: slack
@@ -64,7 +68,7 @@ sinks:
     user: ${{SMTP_USER}}
     password: ${{SMTP_PASSWORD}}
     from_address: care@example.com
-    timeout_seconds: 2
+    timeout_seconds: {silence}
 """
 RULES = """
 rules:
@@ -94,7 +98,16 @@ ROLES = {
     },
 }
 CALLS_AT_ONCE = 2  # of each sink, in each process
-RESTART_SECONDS = 0.3
+RESTART_SECONDS = 0.1
+# Many processes start in a run. Compiled modules are kept beside the interpreter's, whatever the
+# environment says about them: else each start would compile everything anew.
+COMPILED = {"PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "chaos-pycache")}
+
+
+def is_stopped(process: int) -> bool:
+    """Does it sleep by SIGSTOP?"""
+    asked = ["ps", "-o", "stat=", "-p", str(process)]
+    return subprocess.run(asked, capture_output=True, check=False).stdout.startswith(b"T")
 
 
 class Installation:
@@ -107,17 +120,19 @@ class Installation:
         self.store = store
         self.port = free_port()
         smtp_port = sandbox.urls["smtp"].rpartition(":")[2]
-        text = CONNECTOR.format(store=store, port=self.port, smtp_port=smtp_port, **sandbox.urls)
+        facts = {"store": store, "port": self.port, "smtp_port": smtp_port, **sandbox.urls}
+        text = CONNECTOR.format(silence=SILENCE_SECONDS, **facts)
         (place / "connector.yaml").write_text(text)
         (place / "rules.yaml").write_text(RULES)
         (place / "templates/thank_you").mkdir(parents=True)
         (place / "templates/thank_you/en.txt").write_text(MAIL)
-        self._environment = {**os.environ, **SECRETS, **more}
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        self._environment = {**inherited, **COMPILED, **SECRETS, **more}
+        self._lock = threading.RLock()
         self._commands = ROLES[roles]
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._held: set[str] = set()
         self._back_at: dict[str, float] = {}
-        self.deaths = 0
         self.surprises: list[str] = []
 
     @property
@@ -157,38 +172,40 @@ class Installation:
     def tend(self) -> None:
         """Start again what has died and is not held down."""
         now = time.monotonic()
-        for role, process in list(self._running.items()):
-            if process.poll() is None:
-                continue
-            if process.returncode != -signal.SIGKILL:
-                self.surprises.append(f"{role} ended with {process.returncode}")
-            self.deaths += 1
-            del self._running[role]
-            self._back_at[role] = now + RESTART_SECONDS
-        for role, at in list(self._back_at.items()):
-            if at <= now and role not in self._held:
-                del self._back_at[role]
-                self._spawn(role)
+        with self._lock:
+            for role, process in list(self._running.items()):
+                if process.poll() is None:
+                    continue
+                if process.returncode != -signal.SIGKILL:
+                    self.surprises.append(f"{role} ended with {process.returncode}")
+                del self._running[role]
+                self._back_at[role] = now + RESTART_SECONDS
+            for role, at in list(self._back_at.items()):
+                if at <= now and role not in self._held:
+                    del self._back_at[role]
+                    self._spawn(role)
 
-    def kill(self, role: str) -> None:
-        self._signal(role, signal.SIGKILL)
+    def kill(self, role: str) -> bool:
+        """False where it does not run."""
+        return bool(self._signal(role, signal.SIGKILL))
+
+    def pause(self, role: str) -> int:
+        """SIGSTOP; its process id, or 0 where it does not run."""
+        return self._signal(role, signal.SIGSTOP)
 
     def hold_down(self, roles: tuple[str, ...]) -> None:
         """Kill these and start them again only after `release`."""
-        self._held |= set(roles)
-        for role in roles:
-            self._signal(role, signal.SIGKILL)
+        with self._lock:
+            self._held |= set(roles)
+            for role in roles:
+                self._signal(role, signal.SIGKILL)
 
     def release(self) -> None:
         self._held.clear()
 
-    def pause(self, role: str) -> int:
-        """SIGSTOP; its process id."""
-        self._signal(role, signal.SIGSTOP)
-        return self._running[role].pid
-
-    def is_running(self, role: str) -> bool:
-        return role in self._running and self._running[role].poll() is None
+    def lives(self, process: int) -> bool:
+        with self._lock:
+            return any(p.pid == process and p.poll() is None for p in self._running.values())
 
     def end(self) -> None:
         for process in self._running.values():
@@ -200,9 +217,13 @@ class Installation:
     def log(self) -> str:
         return (self.place / "log").read_text() if (self.place / "log").exists() else ""
 
-    def _signal(self, role: str, which: signal.Signals) -> None:
-        if self.is_running(role):
-            self._running[role].send_signal(which)
+    def _signal(self, role: str, which: signal.Signals) -> int:
+        with self._lock:
+            process = self._running.get(role)
+            if process is None or process.poll() is not None:
+                return 0
+            process.send_signal(which)
+            return process.pid
 
     def _spawn(self, role: str) -> None:
         with (self.place / "log").open("ab") as log:

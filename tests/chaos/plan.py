@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 from connector.faultpoints import VARIABLE
 
-GUARDS = ("key", "lookup", "fence", "sending")
-# A vendor keeps a key for KEY_KEPT_SECONDS here; the connector trusts it for less, as in life.
+GUARDS = ("key", "lookup", "fence", "sending", "commit", "quiet")
+# The connector trusts a vendor's key for so long; the stand-in keeps it until its clock jumps.
 KEY_TRUSTED_SECONDS = 4.5
-KEY_KEPT_SECONDS = 8.0
-LEASE_SECONDS = 4.0
+LEASE_SECONDS = 3.0
+# How long a vendor may be silent. A busy machine must not look like a vendor that hangs.
+SILENCE_SECONDS = 4.0
 SECONDS = {
     "lease": LEASE_SECONDS,
     "key_lifetime": KEY_TRUSTED_SECONDS,
-    "look_again_after": 2.0,
+    "look_again_after": 1.0,
     "late": 2.0,
-    "silence": 2.0,
-    "first_wait": 2.0,
+    "silence": SILENCE_SECONDS,
+    "first_wait": 1.0,
+    "sweep": 1.0,
+    "patrol": 1.0,
+    "patience": 2.0,
 }
 
 
@@ -30,6 +35,7 @@ class Plan:
         self.path = place / "plan.json"
         self._points: list[dict[str, Any]] = []
         self._broken = [broken] if broken else []
+        self._lock = threading.Lock()
         self._write()
 
     @property
@@ -38,9 +44,10 @@ class Plan:
 
     def arm(self, at: str, of: str = "", do: str = "kill", skip: int = 0) -> str:
         """The id of a point that will fire once, in whichever process comes first."""
-        id = f"p{len(self._points)}"
-        self._points.append({"id": id, "at": at, "of": of, "do": do, "skip": skip})
-        self._write()
+        with self._lock:
+            id = f"p{len(self._points)}"
+            self._points.append({"id": id, "at": at, "of": of, "do": do, "skip": skip})
+            self._write()
         return id
 
     def fired(self, id: str) -> int | None:
@@ -51,6 +58,7 @@ class Plan:
 
     def _write(self) -> None:
         draft = self.path.with_suffix(".draft")
-        content = {"points": self._points, "broken": self._broken, "seconds": SECONDS}
+        seconds = SECONDS | ({"key_lifetime": 60.0} if "key" in self._broken else {})
+        content = {"points": self._points, "broken": self._broken, "seconds": seconds}
         draft.write_text(json.dumps(content))
         draft.replace(self.path)

@@ -3,8 +3,10 @@
     python -m tests.chaos.sender URL SECRET SEED PER_SECOND ENOUGH FILE
 
 What was answered with 202 stands in FILE, one JSON line each, written before the next request.
-After ENOUGH answers it goes on slowly, so that there is always something to hit.
-SIGTERM: nothing new begins; what has begun is sent until it is acknowledged.
+What could not be sent in time is caught up with. After ENOUGH answers it goes on slowly, after
+twice as many seldom: so there is always something to hit, and a slow machine is not buried.
+SIGTERM: nothing new begins; what has begun is sent until it is acknowledged, and a few of the first
+unhappy ones turn happy.
 """
 
 from __future__ import annotations
@@ -25,13 +27,17 @@ from typing import Any
 
 import requests
 
-SCORES = (0, 2, 4, 6, 7, 8, 9, 10)
-REVISED_SHARE = 0.15
+SCORES = (0, 6, 7, 8, 9, 10)
+REVISED_SHARE = 0.15  # with other words
+TURNED_SHARE = 0.2  # with the opposite score
 REPEATED_SHARE = 0.1
-PARALLEL = 6
-AGAIN_SECONDS = 0.3
+# At most; so some come before the first words were delivered, and some after.
+REVISED_AFTER_SECONDS, TURNED_AFTER_SECONDS = 1.0, 4.0
+AFTERTHOUGHTS = 8  # of the first unhappy ones, who turn when their case has long been opened
+PARALLEL = 16
+AGAIN_SECONDS = 0.2
 PATIENCE_SECONDS = 3.0
-SLOWLY_SECONDS = 0.4
+SLOWLY_SECONDS, SELDOM_SECONDS = 0.2, 1.0
 
 
 def answer(number: int, revision: int, score: int) -> dict[str, Any]:
@@ -60,25 +66,40 @@ class Sender:
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self.local = threading.local()
+        self.unhappy: list[tuple[int, str]] = []  # who has not said anything else since, and when
 
     def run(self) -> None:
-        number = 0
+        number, due = 0, time.monotonic()
         with ThreadPoolExecutor(PARALLEL) as pool:
             running = threading.Semaphore(PARALLEL)
             while not self.stopping.is_set():
-                draw = (self.random.choice(SCORES), self.random.random(), self.random.random())
+                thoughts = self.random.choice(SCORES), [self.random.random() for _ in range(3)]
                 running.acquire()
-                pool.submit(self.tell, number, *draw).add_done_callback(lambda _: running.release())
+                told = pool.submit(self.tell, number, *thoughts)
+                told.add_done_callback(lambda _: running.release())
                 number += 1
-                self.stopping.wait(self.pause if number < self.enough else SLOWLY_SECONDS)
+                if number < self.enough:
+                    due += self.pause
+                else:
+                    slow = SLOWLY_SECONDS if number < 2 * self.enough else SELDOM_SECONDS
+                    due = time.monotonic() + slow
+                self.stopping.wait(due - time.monotonic())
+        for number, at in sorted(self.unhappy)[:AFTERTHOUGHTS]:
+            self.until_acknowledged(answer(number, 2, 10) | {"at": at})
 
-    def tell(self, number: int, score: int, revised: float, repeated: float) -> None:
+    def tell(self, number: int, score: int, drawn: list[float]) -> None:
+        revised, repeated, hesitating = drawn
         first = answer(number, 1, score)
         self.until_acknowledged(first)
         if repeated < REPEATED_SHARE:
             self.post(json.dumps(first).encode())
-        if revised < REVISED_SHARE:
-            self.until_acknowledged(answer(number, 2, score) | {"at": first["at"]})
+        if revised < REVISED_SHARE + TURNED_SHARE:
+            turned = revised < TURNED_SHARE
+            time.sleep(hesitating * (TURNED_AFTER_SECONDS if turned else REVISED_AFTER_SECONDS))
+            again = answer(number, 2, 10 - score if turned else score)
+            self.until_acknowledged(again | {"at": first["at"]})
+        elif score == 0:
+            self.unhappy.append((number, first["at"]))
 
     def until_acknowledged(self, said: dict[str, Any]) -> None:
         body = json.dumps(said).encode()

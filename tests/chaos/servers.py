@@ -70,9 +70,14 @@ class RedisBroker:
     def flush(self) -> None:
         self._server.say("FLUSHALL")
 
-    def restart(self) -> None:
+    def crash(self) -> None:
         self._server.end()
+
+    def start(self) -> None:
         self._server.start()
+
+    def answers(self) -> bool:
+        return self._server.answers()
 
     def end(self) -> None:
         self._server.end()
@@ -90,6 +95,16 @@ class RabbitBroker:
             for name in ("decide", "chores", "poll", *(f"deliver.{s}" for s in SINKS)):
                 with suppress(connection.channel_errors):
                     connection.channel().queue_purge(name)
+
+    def crash(self) -> None:
+        """Its queues and their messages are on disk and come back."""
+        self._server.crash()
+
+    def start(self) -> None:
+        self._server.start()
+
+    def answers(self) -> bool:
+        return self._server.answers()
 
     def end(self) -> None:
         self._server.end()

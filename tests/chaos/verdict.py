@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from sqlalchemy import select
 
 from connector.domain import amendment_key, case_key, effect_key, response_id
-from connector.store import Store
-from connector.store.tables import actions
 
 MOST_PARKED = 0.01
 _NAME = re.compile(r"\ba-\d{5,}\b")
@@ -26,19 +23,33 @@ _BLIND = ("chat", "mail")
 
 @dataclass
 class Answer:
-    """What was acknowledged of one answer; `words` is the newest comment."""
+    """What was acknowledged of one answer: every score in turn, and the newest comment."""
 
     id: str
-    score: int
+    scores: list[int]
     words: str
-    revised: bool = False
 
     @property
-    def sinks(self) -> tuple[str, ...]:
-        """Where it must have an effect, by the rules of the installation."""
-        if self.score <= 6:
-            return ("desk", "chat")
-        return {7: ("hub",), 8: ("crm",)}.get(self.score, ("mail",))
+    def revised(self) -> bool:
+        return len(self.scores) > 1
+
+    def wanted(self) -> dict[str, bool]:
+        """Sink -> whether there must be an effect, by the rules of the installation. Where there
+        need not, there may be one: it depends on how far the first words had come when others came.
+        """
+        first, last = _sinks(self.scores[0]), _sinks(self.scores[-1])
+        return dict.fromkeys(first, False) | {s: s != "mail" or s in first for s in last}
+
+    @property
+    def cheered(self) -> bool:
+        """Unhappy first: a mail is due only if no case had been opened until then."""
+        return "desk" in _sinks(self.scores[0]) and "mail" in _sinks(self.scores[-1])
+
+
+def _sinks(score: int) -> tuple[str, ...]:
+    if score <= 6:
+        return ("desk", "chat")
+    return {7: ("hub",), 8: ("crm",)}.get(score, ("mail",))
 
 
 @dataclass
@@ -68,8 +79,8 @@ def acknowledged(file: Path) -> list[Answer]:
     found: dict[str, Answer] = {}
     for line in file.read_text().splitlines():
         said = json.loads(line)
-        known = found.setdefault(said["id"], Answer(said["id"], said["score"], said["comment"]))
-        known.revised |= known.words != said["comment"]
+        known = found.setdefault(said["id"], Answer(said["id"], [], ""))
+        known.scores.append(said["score"])
         known.words = said["comment"]
     return list(found.values())
 
@@ -111,29 +122,28 @@ def _written(comments: list[dict[str, Any]]) -> str:
     return "\n".join(str(comment.get("body") or comment) for comment in comments)
 
 
-def states(store_url: str) -> dict[str, str]:
-    """The outbox's own opinion: key -> state."""
-    store = Store(store_url)
-    try:
-        with store.read() as connection:
-            found = connection.execute(select(actions.c.key, actions.c.state)).tuples().all()
-            return dict(found)
-    finally:
-        store.close()
-
-
 def judge(answers: list[Answer], there: FarSides, outbox: Mapping[str, str]) -> list[Tally]:
-    """One tally per sink, and one for the newer words that belong onto cases."""
+    """One tally per sink, one for the newer words that belong onto cases, and one for what nobody
+    has asked for."""
     tallies = {sink: Tally(f"{sink} {what}") for sink, what in KINDS.items()}
-    notes = Tally("notes on cases")
+    notes, strays = Tally("notes on cases"), Tally("nobody wanted")
+    expected: dict[str, set[str]] = {sink: set() for sink in KINDS}
     for answer in answers:
-        for sink in answer.sinks:
+        for sink, must in answer.wanted().items():
             key, counted = _keys(answer, sink)
+            expected[sink].add(counted)
             effects = there.made[sink][counted]
-            _count(tallies[sink], answer, effects, outbox.get(key, "missing"), sink in _BLIND)
-            if answer.revised and sink not in _BLIND and effects:
+            blind = sink in _BLIND
+            _count(tallies[sink], answer, effects, outbox.get(key, "missing"), must, blind)
+            if answer.revised and effects and not blind:
                 _count_note(notes, answer, key, there.texts[sink].get(key, ""), outbox)
-    return [*tallies.values(), notes]
+        if answer.cheered:
+            _count_cheered(tallies["mail"], answer, there, outbox)
+    for sink, known in expected.items():
+        unasked = sorted(str(key) for key in there.made[sink] if key not in known)
+        strays.effects += len(unasked)
+        strays.doubled += [f"{sink}: {key} has an effect that nobody asked for" for key in unasked]
+    return [*tallies.values(), notes, strays]
 
 
 def _keys(answer: Answer, sink: str) -> tuple[str, str]:
@@ -147,16 +157,29 @@ def _keys(answer: Answer, sink: str) -> tuple[str, str]:
     return effect_key(response, "", "email.thank_you", ""), answer.id
 
 
-def _count(tally: Tally, answer: Answer, effects: int, state: str, blind: bool) -> None:
-    tally.actions += 1
+def _count(tally: Tally, answer: Answer, effects: int, state: str, must: bool, blind: bool) -> None:
+    in_doubt = blind and state == "in_doubt" and not effects
+    tally.actions += bool(must or effects or in_doubt)
     tally.effects += min(effects, 1)
     tally.parked += state == "parked"
-    tally.in_doubt += state == "in_doubt" and not effects
+    tally.in_doubt += in_doubt
     if effects > 1:
         tally.doubled.append(f"{answer.id}: {effects} at the far side, {state} here")
-    accounted = ("parked", "in_doubt") if blind else ("parked",)
-    if effects == 0 and state not in accounted:
+    if must and not effects and not in_doubt and state != "parked":
         tally.lost.append(f"{answer.id}: nothing at the far side, {state} here")
+
+
+def _count_cheered(
+    mails: Tally, answer: Answer, there: FarSides, outbox: Mapping[str, str]
+) -> None:
+    """Who turned happy has a case or a thank-you, never both: a person talks to them first."""
+    (desk, ticket), (mail, person) = _keys(answer, "desk"), _keys(answer, "mail")
+    case, thanks = there.made["desk"][ticket], there.made["mail"][person]
+    if case and thanks:
+        mails.doubled.append(f"{answer.id}: a mail although the customer has a case")
+    settled = outbox.get(desk) == "parked" or outbox.get(mail) in ("parked", "in_doubt")
+    if not case and not thanks and not settled:
+        mails.lost.append(f"{answer.id}: neither a case nor a mail")
 
 
 def _count_note(
@@ -165,10 +188,11 @@ def _count_note(
     """The newest words stand on the case once: in its body, or in one note."""
     key = amendment_key(case, 2)
     state = outbox.get(key, "")
+    told = max(text.count(answer.words), text.count(f"[{key}]"))
     tally.actions += 1
-    tally.effects += answer.words in text
+    tally.effects += min(told, 1)
     tally.parked += state == "parked"
-    if text.count(f"[{key}]") > 1:
-        tally.doubled.append(f"{answer.id}: the same note twice")
-    if answer.words not in text and state != "parked":
+    if told > 1:
+        tally.doubled.append(f"{answer.id}: its newest words are told {told} times")
+    if not told and state != "parked":
         tally.lost.append(f"{answer.id}: its newest words are on no case, {state or 'missing'}")

@@ -95,10 +95,15 @@ class RabbitMQ:
         names, port = str(free_port()), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{port}//"
         self._port = port
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
-        self._names = subprocess.Popen(["epmd", "-port", names, "-address", "127.0.0.1"], **quiet)
+        self._quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+        listen = ["epmd", "-port", names, "-address", "127.0.0.1"]
+        self._names = subprocess.Popen(listen, **self._quiet)
+        self._binary, self._environment = binary, _own_node(place, names, port)
+        self.start()
+
+    def start(self) -> None:
         self.process = subprocess.Popen(
-            [binary], env=_own_node(place, names, port), start_new_session=True, **quiet
+            [self._binary], env=self._environment, start_new_session=True, **self._quiet
         )
 
     def wait(self) -> None:
@@ -114,13 +119,15 @@ class RabbitMQ:
         except OSError:
             return False
 
-    def end(self) -> None:
-        for process in (self.process, self._names):
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+    def crash(self) -> None:
+        self.process.kill()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def end(self) -> None:
+        self.crash()
+        self._names.kill()
         self._names.wait()
 
 

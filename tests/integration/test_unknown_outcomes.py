@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector import delivery
+from connector import rounds
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, Refused, TryLater
 from connector.store import outbox, sending
@@ -205,7 +205,7 @@ def test_a_database_that_is_away_for_a_moment_does_not_make_a_doubt_of_a_sent_me
         return write(work)
 
     monkeypatch.setattr(post.store, "write", sent_then_down)
-    monkeypatch.setattr(delivery.time, "sleep", lambda _: None)
+    monkeypatch.setattr(rounds.time, "sleep", lambda _: None)
     assert post.deliver("chat") == {"done": 1}
     assert len(downs) == 3
 
