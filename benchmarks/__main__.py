@@ -14,6 +14,7 @@ import click
 from benchmarks import draining, flowing, machine, receiving, report, scale, servers, sinks, vendors
 from benchmarks.installation import World
 from benchmarks.report import Figure, Row
+from benchmarks.rules.matching import rules
 from benchmarks.scale import Scale
 
 Benchmark = Callable[[World, Scale], Iterator[Figure]]
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "calls": vendors.calls,
     "growth": receiving.growth,
     "memory": vendors.memory,
+    "rules": rules,
 }
 
 

@@ -1,17 +1,17 @@
 """One field against the rows of all rules at once.
 
-A row is a bit, and stands for lines that must all hold. A column takes the facts and gives the rows
-whose lines about its field hold; rows that ask nothing of the field are always among them.
+A row is a bit, and stands for lines that must all hold. A column turns the value of a field into
+the rows whose lines about it hold; rows that ask nothing of the field are always among them.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector.domain import Facts
 from connector.rules.fields import present, reader
@@ -21,26 +21,39 @@ from connector.rules.model import Condition
 from connector.rules.operands import as_number
 from connector.rules.words import Finder, Word
 
-Column = Callable[[Facts], int]
+Judge = Callable[[Any], int]
 Asked = Sequence[tuple[int, Literal]]  # a row, and one of its lines about the field
 
 _ENDLESS = float("inf")
 _COMPARISONS = ("at_most", "at_least", "between")
 
 
-def columns(field: str, asked: Asked, every: int) -> list[tuple[int, Column]]:
-    """The columns that judge a field, each with the rows that ask something of it.
+class Column(NamedTuple):
+    """How to take the value, its rows where they lie ready, and how to find them for others.
+
+    `asked` are the rows that ask something of the field.
+    """
+
+    asked: int
+    read: Callable[[Facts], Any]
+    ready: Mapping[Any, int]
+    judge: Judge
+
+
+def columns(field: str, asked: Asked, every: int) -> list[Column]:
+    """The columns that judge a field: its words apart from the rest.
 
     `matches` is judged only by whether there is a text at all: what the pattern says is left open.
     """
     words = [one for one in asked if one[1].condition.operator == "mentions"]
     others = [one for one in asked if one[1].condition.operator != "mentions"]
-    found: list[tuple[int, Column]] = []
-    if others:
-        make = _tags if others[0][1].condition.type == "tags" else _values
-        found.append((_rows(others), make(field, others, every)))
-    if words:
-        found.append((_rows(words), _words(field, words, every)))
+    found: list[Column] = []
+    for some, make in ((others, _values), (words, _words)):
+        if some:
+            missing = every & ~_failing_missing(some)
+            ready, judge = make(some, every, missing)
+            ready |= dict.fromkeys((None, "", ()), missing)
+            found.append(Column(_rows(some), reader(field), ready, judge))
     return found
 
 
@@ -111,61 +124,33 @@ def _members(asked: Asked) -> _Members:
     return members
 
 
-def _tags(field: str, asked: Asked, every: int) -> Column:
-    read, members = reader(field), _members(asked)
-    missing, fine = every & ~_failing_missing(asked), every & ~_failing_present(asked)
-
-    def column(facts: Facts) -> int:
-        seen = present(read(facts))
-        if seen is None:
-            return missing
-        return fine & ~members.failing(keys("tags", seen))
-
-    return column
-
-
-def _words(field: str, asked: Asked, every: int) -> Column:
-    read, members = reader(field), _Members()
+def _words(asked: Asked, every: int, missing: int) -> tuple[dict[Any, int], Judge]:
+    members = _Members()
     words: dict[str, Word] = {}
     for row, one in asked:
-        for word in one.condition.probe:
-            words.setdefault(word.written, word)
+        words |= {word.written: word for word in one.condition.probe}
         members.add(row, [word.written for word in one.condition.probe], one.holds)
     finder = Finder(words.values())
-    missing, silent = every & ~_failing_missing(asked), every & ~members.failing(())
 
-    def column(facts: Facts) -> int:
-        seen = present(read(facts))
-        if seen is None:
-            return missing
-        found = finder.find(as_text(seen))
+    def judge(value: Any) -> int:
+        found = finder.find(as_text(value))
         if not found:
-            return silent
+            return missing  # a text without any of the words is like no text
         return every & ~members.failing([word.written for word in found])
 
-    return column
+    return {}, judge
 
 
-def _values(field: str, asked: Asked, every: int) -> Column:
-    type, read, rows = asked[0][1].condition.type, reader(field), _Ready(asked, every)
+def _values(asked: Asked, every: int, missing: int) -> tuple[dict[Any, int], Judge]:
+    type, members = asked[0][1].condition.type, _members(asked)
+    fine = every & ~_failing_present(asked)
+    if type == "tags":
+        return {}, lambda value: fine & ~members.failing(keys("tags", value))
+    table = _Table(asked, members, fine, missing)
     if type in ("score", "number", "count"):
-
-        def number_column(facts: Facts) -> int:
-            value = read(facts)
-            number = as_number(value)
-            return rows.of(value) if number is None else rows.of_number(number)
-
-        return number_column
-
+        return {}, table.of_number_field
     # Values spelled as in the rules, the usual case, need no folding.
-    spelled = {value: rows.of(value) for value in (None, "", *_wanted_texts(asked))}
-
-    def column(facts: Facts) -> int:
-        value = read(facts)
-        found = spelled.get(value)
-        return rows.of(value) if found is None else found
-
-    return column
+    return {text: table.of(text) for text in _wanted_texts(asked) if present(text)}, table.of
 
 
 def _wanted_texts(asked: Asked) -> Iterator[str]:
@@ -175,15 +160,13 @@ def _wanted_texts(asked: Asked) -> Iterator[str]:
         yield from (value for value in values if isinstance(value, str))
 
 
-class _Ready:
+class _Table:
     """The rows for every value that a rule names, and for every stretch of numbers between two."""
 
-    def __init__(self, asked: Asked, every: int) -> None:
-        self._type = asked[0][1].condition.type
-        self._missing = every & ~_failing_missing(asked)
-        members, present_rows = _members(asked), every & ~_failing_present(asked)
+    def __init__(self, asked: Asked, members: _Members, fine: int, missing: int) -> None:
+        self._type, self._missing = asked[0][1].condition.type, missing
         spans = [one for one in asked if one[1].condition.operator in _COMPARISONS]
-        no_number = present_rows & ~_rows([one for one in spans if one[1].holds])
+        no_number = fine & ~_rows([one for one in spans if one[1].holds])
         self._other = no_number & ~members.failing(())
         self._texts = {
             key: no_number & ~members.failing(keys(self._type, key))
@@ -191,19 +174,22 @@ class _Ready:
             if isinstance(key, str)
         }
         self._points, failing = _numbers(spans, members)
-        self._numbers = [present_rows & ~rows for rows in failing]
+        self._numbers = [fine & ~rows for rows in failing]
 
     def of(self, value: Any) -> int:
-        seen = present(value)
-        if seen is None:
+        if present(value) is None:
             return self._missing
-        for key in keys(self._type, seen):
+        for key in keys(self._type, value):
             if isinstance(key, float):
                 return self.of_number(key)
             rows = self._texts.get(key)
             if rows is not None:
                 return rows
         return self._other
+
+    def of_number_field(self, value: Any) -> int:
+        number = as_number(value)
+        return self.of(value) if number is None else self.of_number(number)
 
     def of_number(self, number: float) -> int:
         points = self._points

@@ -19,8 +19,6 @@ from connector.rules.formula import Every, Literal, normal
 from connector.rules.match import View, holds
 from connector.rules.model import Condition, Group, Rule
 
-_LAST = ("mentions", "matches")  # what costs most is looked at for the rows that are left
-
 
 @dataclass
 class _Step:
@@ -96,14 +94,20 @@ class Index:
         self._rule_bits = sum(bits)
         self._number = {bit.bit_length(): number for number, bit in enumerate(bits)}
         self._open = {n for n, rule in enumerate(rules) if _asks_pattern(rule.when)}
-        self._columns = _in_order(plan)
+        self._first, self._last = _in_order(plan)
 
     def matching(self, facts: Facts) -> list[int]:
         """The numbers (from 0, in their order) of the rules whose `when` holds, of any status."""
         rows = self._rows
-        for asked, column in self._columns:
+        for _, read, ready, judge in self._first:
+            value = read(facts)
+            held = ready.get(value)
+            rows &= judge(value) if held is None else held
+        for asked, read, ready, judge in self._last:
             if rows & asked:
-                rows &= column(facts)
+                value = read(facts)
+                held = ready.get(value)
+                rows &= judge(value) if held is None else held
         for parts, filled, added, carried in self._steps:
             rows |= (((rows & parts) | filled) + added) & carried
         left = rows & self._rule_bits
@@ -119,14 +123,14 @@ class Index:
         return found
 
 
-def _in_order(plan: _Plan) -> list[tuple[int, Column]]:
+def _in_order(plan: _Plan) -> tuple[list[Column], list[Column]]:
     """Words last: where nobody who is left asks for any, the text is not looked at."""
-    first: list[tuple[int, Column]] = []
-    last: list[tuple[int, Column]] = []
+    first: list[Column] = []
+    last: list[Column] = []
     for name, asked in plan.asked.items():
-        lasting = any(literal.condition.operator in _LAST for _, literal in asked)
-        (last if lasting else first).extend(columns(name, asked, plan.rows))
-    return first + last
+        costly = any(literal.condition.operator == "mentions" for _, literal in asked)
+        (last if costly else first).extend(columns(name, asked, plan.rows))
+    return first, last
 
 
 def _asks_pattern(member: Condition | Group) -> bool:
