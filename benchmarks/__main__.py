@@ -14,6 +14,7 @@ import click
 from benchmarks import draining, flowing, machine, receiving, report, scale, servers, sinks, vendors
 from benchmarks.installation import World
 from benchmarks.report import Figure, Row
+from benchmarks.rules.loading import load
 from benchmarks.rules.matching import rules
 from benchmarks.scale import Scale
 
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "growth": receiving.growth,
     "memory": vendors.memory,
     "rules": rules,
+    "load": load,
 }
 
 

@@ -46,7 +46,7 @@ class ActionKind:
     sinks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one installation has one
 class Vocabulary:
     """What exists in this installation, so that a rule can only speak of that.
 
