@@ -71,7 +71,8 @@ def _peers(wishes: list[Wish]) -> dict[str, Matcher]:
         try:
             found[name] = make(wishes)
         except engines.NotInstalled:
-            click.echo(f"rules: without {name}, which is not installed: make peers", err=True)
+            if len(wishes) == min(SIZES):
+                click.echo(f"rules: without {name}, which is not installed: make peers", err=True)
         except engines.CannotTake as reason:
             click.echo(f"rules: {len(wishes)} rules are too many for {name}: {reason}", err=True)
     return found
