@@ -6,7 +6,7 @@ TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 CHECKS := check-types check-imports check-format check-lint check-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench check $(CHECKS) fmt lock clean
+.PHONY: help setup demo test chaos peers bench check $(CHECKS) fmt lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ chaos: setup ## kill, stop, lose, flush, restart; count what was made (SHORT=1: 
 	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SETUP),--set-up $(SETUP)) $(if $(JOBS),--jobs $(JOBS)) \
 	  $(if $(BREAK),--break $(BREAK)) $(if $(REPORT),--report $(REPORT)) \
 	  $(if $(RESUME),--resume) $(if $(KEEP),--keep)
+
+peers: setup ## install the rule engines that `make bench` measures beside ours
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-peers.lock
 
 bench: setup ## measure it (ARGS="--quick", "--json", "--only receive")
 	@$(BIN)/python -m benchmarks $(ARGS)

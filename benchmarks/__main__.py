@@ -25,6 +25,8 @@ from benchmarks import (
 )
 from benchmarks.installation import World
 from benchmarks.report import Figure, Row
+from benchmarks.rules.loading import load
+from benchmarks.rules.matching import rules
 from benchmarks.scale import Scale
 
 Benchmark = Callable[[World, Scale], Iterator[Figure]]
@@ -40,6 +42,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "calls": vendors.calls,
     "growth": receiving.growth,
     "memory": vendors.memory,
+    "rules": rules,
+    "load": load,
 }
 
 

@@ -12,6 +12,8 @@ from datetime import timedelta
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(\d+)\s*([smhdw])")
 _NOT_IN_ADDRESS = re.compile(r"[\s\x00-\x1f]")
+_MARKS = re.compile("[\u0300-\u034e\u0350-\u036f]+")  # the accents of most languages
+_BEYOND = re.compile("[\u0370-\U0010ffff]+")  # letters of any kind, with marks among them
 
 
 def parse_duration(value: object) -> object:
@@ -49,8 +51,32 @@ def describe_duration(span: timedelta) -> str:
 
 def fold(text: str) -> str:
     """Lower case without accents, so that `Devolución` is found by `devolucion`."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    if text.isascii():
+        return text.lower()
+    western = text.encode("latin-1", "ignore")
+    if len(western) == len(text):
+        folded = western.translate(_WESTERN)
+        if 0 not in folded:
+            return folded.decode("latin-1")
+    return _fold_any(text)
+
+
+def _fold_any(text: str) -> str:
+    bare = _MARKS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    return bare if bare.isascii() else _BEYOND.sub(_without_marks, bare)
+
+
+def _without_marks(found: re.Match[str]) -> str:
+    return "".join(c for c in found[0] if not unicodedata.combining(c))
+
+
+def _one_byte(character: str) -> int:
+    """What it is folded to, in Latin-1; 0 where that is not one character of it (`ß` is `ss`)."""
+    folded = _fold_any(character)
+    return ord(folded) if len(folded) == 1 and ord(folded) < 256 else 0
+
+
+_WESTERN = bytes(map(_one_byte, map(chr, range(256))))
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

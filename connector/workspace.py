@@ -7,17 +7,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from connector import catalog, http
+from connector.domain import Problem
 from connector.errors import Invalid
 from connector.ports import Listing
-from connector.rules.load import load, read_directory
-from connector.rules.model import Ruleset, RulesetText, Vocabulary
+from connector.rules.kept import KeptRulesets
+from connector.rules.load import read_directory
+from connector.rules.model import RULES_FILE, Ruleset, RulesetText, Vocabulary
 from connector.store import Store, answers, arrivals, schema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from connector.config import Settings
-    from connector.domain import Problem
     from connector.ports import Sink, Source
 
 
@@ -27,7 +28,6 @@ class Workspace:
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self.store = store
-        self._rulesets: dict[str, Ruleset] = {}
         self._added: dict[str, datetime] = {}
 
     @cached_property
@@ -38,6 +38,10 @@ class Workspace:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         return self.settings.vocabulary()
+
+    @cached_property
+    def _rulesets(self) -> KeptRulesets:
+        return KeptRulesets(self.vocabulary)
 
     @cached_property
     def accounts(self) -> dict[str, str]:
@@ -63,7 +67,7 @@ class Workspace:
     def read_rules(self) -> tuple[RulesetText, Ruleset | None, tuple[Problem, ...]]:
         """The rules as they stand in the files: their text, the ruleset, and every problem."""
         text = read_directory(self.settings.rules, self.settings.templates)
-        loaded = load(text, self.vocabulary)
+        loaded = self._rulesets.load(text)
         return text, loaded.ruleset, loaded.problems
 
     def ruleset(self, connection: Connection) -> Ruleset | None:
@@ -71,13 +75,15 @@ class Workspace:
         identity = answers.active_ruleset(connection)
         if identity is None:
             return None
-        if identity not in self._rulesets:
-            files = answers.ruleset_files(connection, identity)
-            loaded = load(RulesetText(files=files or {}), self.vocabulary)
-            if loaded.ruleset is None:
-                raise Invalid(loaded.problems)
-            self.know(loaded.ruleset)
-        return self._rulesets[identity]
+        loaded = self._rulesets.known(identity)
+        if loaded is None:
+            text = RulesetText(files=answers.ruleset_files(connection, identity) or {})
+            if text.hash != identity:
+                raise Invalid([_altered(identity)])
+            loaded = self._rulesets.load(text)
+        if loaded.ruleset is None:
+            raise Invalid(loaded.problems)
+        return loaded.ruleset
 
     def added_times(self, connection: Connection) -> dict[str, datetime]:
         """When each source was added, which never changes."""
@@ -85,9 +91,13 @@ class Workspace:
             self._added = arrivals.added_times(connection)
         return self._added
 
-    def know(self, ruleset: Ruleset) -> None:
-        """Keep a loaded ruleset; only the newest is worth its memory."""
-        self._rulesets = {ruleset.hash: ruleset}
+
+def _altered(identity: str) -> Problem:
+    return Problem(
+        file=RULES_FILE,
+        message=f"the text that the store keeps for ruleset {identity[:12]} is not that text",
+        hint="restart with the rules files in place: they are made active again",
+    )
 
 
 def _can_look(sink: Sink) -> bool:
@@ -124,4 +134,3 @@ def _activate(workspace: Workspace, now: datetime) -> None:
             arrivals.remember_source(connection, id, now)
 
     workspace.store.write(work)
-    workspace.know(ruleset)

@@ -43,6 +43,13 @@ LOCKS = (
         (),
         True,
     ),
+    # goes into the same .venv, beside what is there
+    Lock(
+        "requirements-peers.lock",
+        ("--group=peers", "--constraint=requirements-dev.lock"),
+        ("peers",),
+        False,
+    ),
     Lock("requirements-uv.lock", ("--group=installer",), ("installer",), False),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
@@ -146,9 +147,7 @@ class _Reader:
         return None
 
     def mail(self, params: Params, at: At) -> str | None:
-        for name, field in type(params).model_fields.items():
-            if not _marked(field, TemplateNamed):
-                continue
+        for name in _marked_fields(type(params), TemplateNamed):
             wanted = str(getattr(params, name))
             if wanted not in self.mails:
                 allowed = f"allowed: {', '.join(self.mails)}" if self.mails else "there is none"
@@ -159,11 +158,10 @@ class _Reader:
 
     def templates(self, params: Params, at: At) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name, field in type(params).model_fields.items():
-            if _marked(field, Templated):
-                compiled = self.compile(getattr(params, name), (*at, name))
-                if compiled is not None:
-                    found[name] = compiled
+        for name in _marked_fields(type(params), Templated):
+            compiled = self.compile(getattr(params, name), (*at, name))
+            if compiled is not None:
+                found[name] = compiled
         return found
 
     def compile(self, value: Any, at: At) -> Any:
@@ -204,6 +202,11 @@ def templates_in(templates: Mapping[str, Any], at: At = ()) -> list[tuple[At, Te
 
 def _names(kind: ActionKind) -> Sequence[str]:
     return list(kind.params.model_fields)
+
+
+@cache
+def _marked_fields(params: type[Params], marker: type) -> tuple[str, ...]:
+    return tuple(name for name, field in params.model_fields.items() if _marked(field, marker))
 
 
 def _marked(field: FieldInfo, marker: type) -> bool:

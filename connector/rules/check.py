@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector.domain import Problem
-from connector.rules.decide import decide, read_rules
+from connector.rules.decide import Reading, decide, read_rules
 from connector.rules.explain import condition_reports
 from connector.rules.match import View, holds
 from connector.rules.model import RULES_FILE, Condition, Example, Group, Rule, Ruleset
@@ -21,7 +21,7 @@ def check(ruleset: Ruleset) -> list[Problem]:
             message = f"'{rule.id}' can never fire: '{stopper.id}' matches first and stops"
             problems.append(_at(rule.place, message, "move it up", warning=True))
         for example in rule.examples:
-            problems.extend(_try(ruleset, rule, example))
+            problems.extend(_try(ruleset, number, example))
     return problems
 
 
@@ -47,12 +47,12 @@ def _who(rule: Rule) -> list[Problem]:
     return problems
 
 
-def _try(ruleset: Ruleset, rule: Rule, example: Example) -> list[Problem]:
-    step = next(s for s in read_rules(ruleset, example.facts).steps if s.rule is rule)
-    fires = step.held and not step.stopped_by
+def _try(ruleset: Ruleset, number: int, example: Example) -> list[Problem]:
+    rule, reading = ruleset.rules[number], read_rules(ruleset, example.facts)
+    fires = number in reading.held and reading.is_read(number)
     if fires is not example.fires:
         said = "should fire and does not" if example.fires else "should not fire and does"
-        message = f"example of '{rule.id}' {said}: {_reason(rule, example, step.stopped_by)}"
+        message = f"example of '{rule.id}' {said}: {_reason(ruleset, number, example, reading)}"
         return [_at(example.place, message)]
     if not fires or rule.status != "live":
         return []
@@ -63,9 +63,10 @@ def _try(ruleset: Ruleset, rule: Rule, example: Example) -> list[Problem]:
     ]
 
 
-def _reason(rule: Rule, example: Example, stopped_by: str) -> str:
-    if stopped_by and example.fires:
-        return f"'{stopped_by}' ended the reading before"
+def _reason(ruleset: Ruleset, number: int, example: Example, reading: Reading) -> str:
+    rule = ruleset.rules[number]
+    if reading.stopper is not None and not reading.is_read(number) and example.fires:
+        return f"'{ruleset.rules[reading.stopper].id}' ended the reading before"
     view = View(example.facts)
     if not example.fires:
         held = [str(report) for report in condition_reports(rule.when, view) if report.held]

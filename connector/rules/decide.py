@@ -5,25 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connector.domain import Facts, RuleMatch, Verdict
-from connector.rules.match import View, holds
-from connector.rules.model import DEFAULT_ID, Action, Rule, Ruleset
+from connector.rules.model import DEFAULT_ID, Action, Ruleset
 from connector.rules.render import Renderer
 
 DEFAULT_NAME = "Default"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One rule as it was read. `stopped_by` is the rule after which nothing was read any more."""
-
-    rule: Rule
-    held: bool
-    stopped_by: str = ""
-
-    @property
-    def fired(self) -> bool:
-        """Did this rule match, for real or as a shadow?"""
-        return self.held and not self.stopped_by and self.rule.status != "draft"
 
 
 @dataclass(frozen=True)
@@ -38,40 +23,53 @@ class KeptOut:
 
 @dataclass(frozen=True)
 class Reading:
-    """How the rules were read, for `decide` and for everybody who asks why."""
+    """How the rules were read, for `decide` and for everybody who asks why.
 
-    steps: tuple[Step, ...]
+    `held` are the numbers of the rules whose `when` holds, also where nobody read them any more;
+    `stopper` is the number of the rule that ended the reading.
+    """
+
+    held: tuple[int, ...]
+    fired: tuple[int, ...]  # matched, for real or as a shadow
+    stopper: int | None
     actions: tuple[tuple[str, str, Action], ...]  # rule id, rule name, action
     kept_out: tuple[KeptOut, ...]
-    default_ran: bool
+
+    def is_read(self, number: int) -> bool:
+        """Did the reading come as far as this rule?"""
+        return self.stopper is None or number <= self.stopper
 
 
 def read_rules(ruleset: Ruleset, facts: Facts) -> Reading:
     """Top to bottom: every live match acts, `stop` ends the reading, shadows only watch."""
-    view = View(facts)
-    steps: list[Step] = []
+    held = ruleset.index.matching(facts)
+    fired: list[int] = []
     asked: list[tuple[str, str, Action]] = []
-    stopped_by = ""
-    for rule in ruleset.rules:
-        step = Step(rule, holds(rule.when, view), stopped_by)
-        steps.append(step)
-        if step.fired and rule.status == "live":
+    stopper, default_runs = None, True
+    for number in held:
+        rule = ruleset.rules[number]
+        if rule.status == "draft":
+            continue
+        fired.append(number)
+        if rule.status == "live":
+            default_runs = False
             asked.extend((rule.id, rule.name, action) for action in rule.then)
-            stopped_by = rule.id if rule.stop else ""
-    default_ran = not any(step.fired and step.rule.status == "live" for step in steps)
-    if default_ran:
+            if rule.stop:
+                stopper = number
+                break
+    if default_runs:
         asked.extend((DEFAULT_ID, DEFAULT_NAME, action) for action in ruleset.default)
     actions, kept_out = _one_case_a_sink(asked)
-    return Reading(tuple(steps), actions, kept_out, default_ran)
+    return Reading(tuple(held), tuple(fired), stopper, actions, kept_out)
 
 
 def decide(ruleset: Ruleset, facts: Facts) -> Verdict:
     """What these rules say to these facts. The same arguments always give the same verdict."""
     reading = read_rules(ruleset, facts)
+    fired = (ruleset.rules[number] for number in reading.fired)
     matches = tuple(
-        RuleMatch(rule_id=step.rule.id, status="shadow" if step.rule.status == "shadow" else "live")
-        for step in reading.steps
-        if step.fired
+        RuleMatch(rule_id=rule.id, status="shadow" if rule.status == "shadow" else "live")
+        for rule in fired
     )
     if not reading.actions:
         return Verdict(matches=matches)

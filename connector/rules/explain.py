@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from connector.domain import Facts, Value
-from connector.rules.decide import Step, read_rules
+from connector.rules.decide import Reading, read_rules
 from connector.rules.match import View, holds
 from connector.rules.model import Condition, Group, GroupWord, Ruleset, Status
-from connector.rules.patterns import mention
 from connector.text import one_line
 
 _LONGEST_VALUE = 300
@@ -84,14 +83,16 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
         kept_out.setdefault(case.rule_id, []).append(said)
     return [
         RuleReport(
-            rule_id=step.rule.id,
-            name=step.rule.name,
-            status=step.rule.status,
-            fired=step.fired,
-            when=_group_report(step.rule.when, view),
-            note="; ".join(filter(None, (_note(step), *kept_out.get(step.rule.id, ())))),
+            rule_id=rule.id,
+            name=rule.name,
+            status=rule.status,
+            fired=number in reading.fired,
+            when=_group_report(rule.when, view),
+            note="; ".join(
+                filter(None, (_note(ruleset, reading, number), *kept_out.get(rule.id, ())))
+            ),
         )
-        for step in reading.steps
+        for number, rule in enumerate(ruleset.rules)
     ]
 
 
@@ -124,9 +125,8 @@ def _report(condition: Condition, view: View, way: str) -> ConditionReport:
     held = holds(condition, view)
     found: tuple[str, ...] = ()
     if held and condition.operator == "mentions":
-        words = _listed(condition.wanted)
         text = view.folded(condition.field)
-        found = tuple(word for word in words if mention([word]).search(text))
+        found = tuple(word.written for word in condition.probe if word.is_in(text))
     if isinstance(seen, str):
         seen = one_line(seen, _LONGEST_VALUE)
     return ConditionReport(
@@ -156,15 +156,12 @@ def _said(value: Any, first: Sequence[str] = ()) -> str:
     return f"{listed} +{hidden} more" if hidden else listed
 
 
-def _listed(wanted: Any) -> list[str]:
-    return [str(one) for one in wanted] if isinstance(wanted, list | tuple) else [str(wanted)]
-
-
-def _note(step: Step) -> str:
-    if step.rule.status == "draft":
-        return "a draft: it would have matched" if step.held else "a draft"
-    if step.stopped_by:
-        return f"not read: {step.stopped_by} ended the reading"
-    if step.rule.status == "shadow" and step.held:
+def _note(ruleset: Ruleset, reading: Reading, number: int) -> str:
+    status, held = ruleset.rules[number].status, number in reading.held
+    if status == "draft":
+        return "a draft: it would have matched" if held else "a draft"
+    if reading.stopper is not None and not reading.is_read(number):
+        return f"not read: {ruleset.rules[reading.stopper].id} ended the reading"
+    if status == "shadow" and held:
         return "a shadow: it asks for nothing"
     return ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from connector.text import did_you_mean
 
 if TYPE_CHECKING:
+    from connector.domain import Facts
     from connector.rules.model import FieldType, Vocabulary
 
 _NUMBERS = ("at_most", "at_least", "between", "is", "not", "in", "exists")
@@ -64,6 +67,22 @@ class FieldRule:
     name: str
     type: FieldType
     choices: tuple[str, ...] = ()
+
+
+@cache
+def reader(field: str) -> Callable[[Facts], Any]:
+    """What takes the value of this field from facts; None where a map has no such name."""
+    group, _, name = field.partition(".")
+    if not name or group == "history":
+        return attrgetter(field)
+    return lambda facts: getattr(facts, group).get(name)
+
+
+def present(value: Any) -> Any:
+    """The value, or None where it is missing: empty and blank texts and empty lists are too."""
+    if isinstance(value, str):
+        return value if value and not value.isspace() else None
+    return None if value == () else value
 
 
 def attributes(vocabulary: Vocabulary) -> dict[str, FieldType]:

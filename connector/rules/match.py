@@ -1,6 +1,7 @@
-"""Does a `when` hold for some facts? Pure, and never raises.
+"""Does a condition hold for some facts? Pure, and never raises.
 
-A missing value (None, empty text, no tags) satisfies only `exists: false` and `not`.
+The one place that says what an operator means. A missing value (None, empty text, no tags)
+satisfies only `exists: false` and `not`. `index` answers the same for many rules at once.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from typing import Any
 
 from connector.domain import Facts
 from connector.rules import patterns
-from connector.rules.model import Condition, Group
-from connector.rules.operands import as_number, comparable
+from connector.rules.fields import present, reader
+from connector.rules.model import Condition, FieldType, Group
+from connector.rules.operands import Comparable, as_number, comparable
 from connector.text import fold
 
 
 class View:
-    """The facts by field name; folded texts are kept, as many rules look at the same comment."""
+    """The facts by field name; folded texts are kept, as many conditions look at one comment."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -24,18 +26,17 @@ class View:
 
     def value(self, field: str) -> Any:
         """The value, or None where it is missing."""
-        group, _, name = field.partition(".")
-        here = getattr(self._facts, group)
-        if name:
-            here = here.get(name) if isinstance(here, Mapping) else getattr(here, name)
-        empty = here in ("", ()) or (isinstance(here, str) and not here.strip())
-        return None if empty else here
+        return present(reader(field)(self._facts))
 
     def folded(self, field: str) -> str:
         """The value as text, lower case and without accents."""
         if field not in self._folded:
-            self._folded[field] = fold(str(self.value(field))).strip()
+            self._folded[field] = as_text(self.value(field))
         return self._folded[field]
+
+
+def as_text(value: object) -> str:
+    return fold(str(value)).strip()
 
 
 def holds(member: Condition | Group, view: View) -> bool:
@@ -48,20 +49,29 @@ def holds(member: Condition | Group, view: View) -> bool:
     return any(held) if member.word == "any" else not any(held)
 
 
+def holds_missing(condition: Condition) -> bool:
+    """Is this condition true where its field is missing?"""
+    if condition.operator == "exists":
+        return condition.probe is False
+    return condition.operator == "not"
+
+
 def _condition_holds(condition: Condition, view: View) -> bool:
     seen = view.value(condition.field)
-    if condition.operator == "exists":
-        return (seen is not None) is condition.probe
     if seen is None:
-        return condition.operator == "not"
+        return holds_missing(condition)
+    if condition.operator == "exists":
+        return condition.probe is True
     if condition.operator == "mentions":
-        return condition.probe.search(view.folded(condition.field)) is not None
+        text = view.folded(condition.field)
+        return any(word.is_in(text) for word in condition.probe)
     if condition.operator == "matches":
         return condition.probe.search(str(seen)[: patterns.SEARCHED]) is not None
     if condition.operator in _COMPARISONS:
         number = as_number(seen)
         return number is not None and _COMPARISONS[condition.operator](number, condition.probe)
-    return _is_one_of(condition, seen, view) is not (condition.operator == "not")
+    equal = any(key in condition.probe for key in keys(condition.type, seen))
+    return equal is not (condition.operator == "not")
 
 
 _COMPARISONS: Mapping[str, Callable[[float, Any], bool]] = {
@@ -71,21 +81,25 @@ _COMPARISONS: Mapping[str, Callable[[float, Any], bool]] = {
 }
 
 
-def _is_one_of(condition: Condition, seen: Any, view: View) -> bool:
-    wanted = condition.probe
-    if condition.type in ("score", "number", "count"):
-        return as_number(seen) in wanted
-    if condition.type == "choice":
-        return seen in wanted
-    if condition.type in ("free", "flag"):
-        return comparable(seen) in wanted
-    if condition.type == "tags":
-        return any(fold(tag).strip() in wanted for tag in seen)
-    text = view.folded(condition.field)
-    if condition.type == "language":
-        tag = text.replace("_", "-")
-        return any(tag == each or tag.startswith(f"{each}-") for each in wanted)
-    return text in wanted
+def keys(type: FieldType, seen: Any) -> tuple[Comparable, ...]:
+    """What `is`, `in` and `not` look for among their values; one of these has to be there.
+
+    Every tag; a language with all that it belongs to (`pt-br`, `pt`), the narrowest first.
+    """
+    if type in ("score", "number", "count"):
+        number = as_number(seen)
+        return () if number is None else (number,)
+    if type == "choice":
+        return (seen,)
+    if type in ("free", "flag"):
+        return (comparable(seen),)
+    if type == "tags":
+        return tuple(as_text(tag) for tag in seen)
+    text = as_text(seen)
+    if type != "language":
+        return (text,)
+    parts = text.replace("_", "-").split("-")
+    return tuple("-".join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
 def always_there(when: Group) -> frozenset[str]:

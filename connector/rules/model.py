@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from connector.domain import Facts, Problem, Scalar, Segment, Survey, Value
 from connector.ports import Duration, Params
 from connector.rules.templates import MailTemplate
+
+if TYPE_CHECKING:
+    from connector.rules.index import Index
 
 AttributeType = Literal["text", "number", "flag"]
 Status = Literal["draft", "shadow", "live"]
@@ -43,7 +46,7 @@ class ActionKind:
     sinks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one installation has one
 class Vocabulary:
     """What exists in this installation, so that a rule can only speak of that.
 
@@ -208,6 +211,13 @@ class Ruleset:
     rules: tuple[Rule, ...]
     default: tuple[Action, ...]
     mails: Mapping[str, MailTemplate]
+
+    @cached_property
+    def index(self) -> Index:
+        """Which rules hold; built when the first facts are judged."""
+        from connector.rules.index import Index
+
+        return Index(self.rules)
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from connector.rules import patterns
 from connector.rules.fields import FieldRule
 from connector.rules.model import Vocabulary
+from connector.rules.words import Word
 from connector.text import did_you_mean, fold, one_line
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
 _LARGEST = 1e300  # a float holds no more; nobody means such a number
 Comparable = str | float
+Compiled = TypeVar("Compiled")
 
 
 class BadOperand(Exception):
@@ -27,10 +29,8 @@ class BadOperand(Exception):
 
 def as_number(value: object) -> float | None:
     """A number, also where it comes as text (`"5000"`); None for everything else, also flags."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value) if abs(value) < _LARGEST else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if -_LARGEST < value < _LARGEST else None
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return float(value)
     return None
@@ -55,9 +55,9 @@ def operand(rule: FieldRule, operator: str, wanted: Any, vocabulary: Vocabulary)
             raise BadOperand("must be true or false")
         return wanted
     if operator == "mentions":
-        return _pattern(patterns.mention, _texts(wanted))
+        return tuple(_compiled(Word, text) for text in _texts(wanted))
     if operator == "matches":
-        return _pattern(patterns.expression, *_texts(wanted, single=True))
+        return _compiled(patterns.expression, *_texts(wanted, single=True))
     if operator in ("at_most", "at_least"):
         return _number(rule, wanted, vocabulary)
     if operator == "between":
@@ -149,9 +149,9 @@ def _texts(wanted: Any, single: bool = False) -> list[str]:
     return texts
 
 
-def _pattern(compile_it: Callable[[Any], re.Pattern[str]], argument: Any) -> re.Pattern[str]:
+def _compiled(compile_it: Callable[[str], Compiled], text: str) -> Compiled:
     try:
-        return compile_it(argument)
+        return compile_it(text)
     except ValueError as error:
         raise BadOperand(str(error)) from None
 

@@ -1,13 +1,11 @@
-"""Words and regular expressions, compiled so that no comment can make them slow."""
+"""Regular expressions of rule authors, taken only where no comment can make them slow."""
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-from connector.text import fold
 
 SEARCHED = 2_000  # characters of a text that `matches` looks at
 LONGEST = 200  # characters of a pattern
@@ -16,37 +14,6 @@ _MOST_PATHS = 25_000  # ways through a pattern from one start; a hostile text th
 # The grammar of `re` itself, so that what is judged is what will run. It has no public name:
 # https://github.com/python/cpython/blob/3.11/Lib/re/_parser.py
 _parser: Any = importlib.import_module("re._parser")
-
-# Scripts that write without spaces between words: there a word may stand anywhere.
-_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\ud7ff]")
-
-
-def mention(words: Iterable[str]) -> re.Pattern[str]:
-    """Finds any of these words or phrases, whole, in folded text.
-
-    `cancel*` also finds what begins so (`cancelled`). Between the words of a phrase may stand any
-    white space.
-
-    Raises:
-        ValueError: for a word without a letter, digit or sign.
-    """
-    return re.compile("|".join(_one_mention(word) for word in words))
-
-
-def _one_mention(word: str) -> str:
-    folded = fold(word).strip()
-    stem = folded.removesuffix("*").rstrip()
-    if not stem:
-        raise ValueError("must hold a word to look for")
-    body = r"\s+".join(re.escape(part) for part in stem.split())
-    body = re.sub("['\u2019]", "['\u2019]", body)  # typed and typographic apostrophes are one
-    start = r"(?<!\w)" if _needs_edge(stem[0]) else ""
-    end = r"(?!\w)" if _needs_edge(stem[-1]) and not folded.endswith("*") else ""
-    return f"{start}{body}{end}"
-
-
-def _needs_edge(character: str) -> bool:
-    return bool(re.match(r"\w", character)) and not _SPACELESS.match(character)
 
 
 def expression(pattern: str) -> re.Pattern[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jinja2
 from jinja2 import nodes
@@ -67,20 +68,26 @@ def has_template(text: str) -> bool:
     return any(mark in text for mark in ("{{", "{%", "{#"))
 
 
+@lru_cache(maxsize=2_000)
 def compile_template(
     source: str, vocabulary: Vocabulary, html: bool = False
-) -> tuple[TextTemplate | None, list[Remark]]:
-    """The template ready to render, or what is wrong with it."""
+) -> tuple[TextTemplate | None, tuple[Remark, ...]]:
+    """The template ready to render, or what is wrong with it.
+
+    Kept, as the same text stands in many rules, and again in the next version of the file.
+    """
+    sandbox = SANDBOX[html]
     try:
-        tree = SANDBOX[html].parse(source)
+        tree = sandbox.parse(source)
     except jinja2.TemplateSyntaxError as error:
-        return None, [Remark(error.lineno, f"template: {one_line(error.message or '', 120)}")]
+        return None, (Remark(error.lineno, f"template: {one_line(error.message or '', 120)}"),)
     check = _Check(vocabulary)
     for node in tree.body:
         check.visit(node, frozenset())
     if check.remarks:
-        return None, check.remarks
-    return TextTemplate(SANDBOX[html].from_string(source), check.needs), []
+        return None, tuple(check.remarks)
+    code = sandbox.compile(tree)
+    return TextTemplate(jinja2.Template.from_code(sandbox, code, {}), check.needs), ()
 
 
 class _Check:

@@ -179,7 +179,9 @@ def keep_ruleset(
 ) -> None:
     row = {"hash": identity, "files": files, "stored_at": now}
     statement = insert_ignoring(connection, rulesets).values(row)
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["hash"]))
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["hash"], set_={"files": files})
+    )
 
 
 def activate_ruleset(connection: Connection, identity: str) -> None:

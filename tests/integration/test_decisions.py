@@ -5,6 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
+
+from connector.errors import Invalid
+from connector.store import tables
+from connector.workspace import Workspace, open_workspace
 
 
 def test_an_unhappy_answer_opens_one_case_and_an_alert(world):
@@ -225,3 +230,16 @@ def test_any_text_survives_the_store(world, comment):
 
     kept = world.responses()[0].content["comment"]
     assert kept == comment.replace("\x00", "")
+
+
+def test_an_altered_text_in_the_store_decides_nothing(world):
+    """The hash is what was activated and what decisions name; another text may not use it."""
+    altered = update(tables.rulesets).values(files={"rules.yaml": "rules: []"})
+    world.workspace.store.write(lambda connection: connection.execute(altered))
+    settings, now = world.workspace.settings, world.now
+    other = type(world)(Workspace(settings, world.workspace.store), now)  # a process of its own
+    other.post(id="1", score=3)
+    with pytest.raises(Invalid, match="is not that text"):
+        other.decide()
+    open_workspace(settings, now).store.close()  # a restart, with the files in place
+    assert other.decide().changes == {"new": 1}

@@ -16,6 +16,7 @@ FILES = [
     "pyproject.toml",
     "requirements.lock",
     "requirements-dev.lock",
+    "requirements-peers.lock",
     "requirements-uv.lock",
     "scripts/bootstrap.py",
     "scripts/lock.py",

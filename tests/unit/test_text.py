@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import timedelta
 
 import pytest
@@ -80,6 +81,15 @@ def test_one_line_is_fit_for_a_header():
 
 def test_folding_finds_words_without_accents_and_case():
     assert text.fold("DEVOLUCIÓN") == text.fold("devolucion")
+
+
+def test_every_character_is_folded_by_the_one_definition():
+    def defined(written):
+        plain = unicodedata.normalize("NFKD", written.casefold())
+        return "".join(c for c in plain if not unicodedata.combining(c))
+
+    whole = [f"É{chr(code)}\u0301n" for code in range(0x12000)]
+    assert [w for w in whole if text.fold(w) != defined(w)] == []
 
 
 def test_what_a_database_refuses_is_taken_out_and_the_rest_stays():

@@ -1,0 +1,1 @@
+"""From an answer's facts to the rules that match: our index beside general rule engines."""

@@ -1,0 +1,228 @@
+"""The index says of every rule exactly what reading it condition by condition says."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.domain import Facts, History, Survey
+from connector.rules.fields import OPERATORS, SEGMENTS, field_rule
+from connector.rules.index import Index
+from connector.rules.match import View, holds
+from connector.rules.model import Condition, Group, GroupWord, Rule, Ruleset, Vocabulary
+from connector.rules.operands import BadOperand, operand
+from connector.rules.words import Finder, Word
+from connector.text import fold
+
+VOCABULARY = Vocabulary(
+    surveys={"nps": Survey(id="nps"), "old": Survey(id="old")},
+    sources=("app", "shop"),
+    attributes={"arr": "number", "vip": "flag"},
+)
+FIELDS = (
+    *("score", "segment", "comment", "language", "survey", "source", "brand", "tags", "link"),
+    *("history.answers", "history.previous_score", "history.previous_segment"),
+    *("customer.plan", "customer.value", "customer.vip", "customer.arr", "customer.language"),
+    *("company.plan", "properties.x", "properties.y"),
+)
+WORDS = (
+    *("refund", "Refund*", "re*", "refund policy", "not happy", "not happ*", "l'app"),
+    *(
+        "don\u2019t",
+        "c++",
+        "5%",
+        ":-(",
+        "退款",
+        "中",
+        "a中",
+        "a_b",
+        "naïve",
+        "ß",
+        "5",
+        "x",
+        "\ufb01ne",
+    ),
+)
+TEXTS = (
+    *("", "  ", "\n", "x", "X ", "5", "5.0", " 5 ", "-0", "true", "None", "é", "ß", "ss"),
+    *("\u0301", "Refund!", "REFUNDS", "refuse", "prerefund", "my refund, policy"),
+    *(
+        "refund\u00a0\n policy",
+        "not\thappy",
+        "l\u2019app",
+        "L'APP crashed",
+        "don't",
+        "i don\u2019t",
+        "c++ and 5% :-(",
+        "15%",
+    ),
+    *("我要退款了", "a中b", "b a_b", "a_bc", "NAÏVE", "naive…", "¿refund?", "\ufb01ne", "fine"),
+    *(
+        "enterprise",
+        "Énterprise",
+        "pt",
+        "pt-BR",
+        "PT_br",
+        "pt-br-x",
+        "ptb",
+        "es",
+        "promoter",
+        "nps",
+    ),
+)
+SCALARS = (
+    *(None, True, False, 0, 1, 5, 5.0, 5.5, -3, 1e308, 10**400, float("nan"), float("-inf")),
+    *TEXTS,
+)
+NUMBERS = (0, 1, 2, 3, 5, 7, 9, 10, 5.5, -3)
+
+
+def a_condition(chance: random.Random) -> Condition:
+    field = field_rule(chance.choice(FIELDS), VOCABULARY)
+    assert field
+    operator = chance.choice(OPERATORS[field.type])
+    while True:
+        wanted = _wanted(chance, operator)
+        try:
+            probe = operand(field, operator, wanted, VOCABULARY)
+        except BadOperand:
+            operator = chance.choice(OPERATORS[field.type])
+            continue
+        return Condition(field.name, field.type, operator, wanted, probe)
+
+
+def _wanted(chance: random.Random, operator: str) -> Any:
+    if operator == "exists":
+        return chance.random() < 0.5
+    if operator == "mentions":
+        return [chance.choice(WORDS) for _ in range(chance.randint(1, 3))]
+    if operator == "matches":
+        return chance.choice(("re.?fund", "^x", "5$", "é", r"\bapp\b"))
+    if operator == "between":
+        return sorted((chance.choice(NUMBERS), chance.choice(NUMBERS)))
+    values = (*SEGMENTS, *NUMBERS, *TEXTS, True, False)
+    if operator == "in" or (operator == "not" and chance.random() < 0.5):
+        return [chance.choice(values) for _ in range(chance.randint(1, 3))]
+    return chance.choice(values)
+
+
+def a_group(chance: random.Random, depth: int) -> Group:
+    words: tuple[GroupWord, ...] = ("all", "any", "none")
+    return Group(chance.choice(words), tuple(_members(chance, depth, chance.randint(1, 3))))
+
+
+def _members(chance: random.Random, depth: int, count: int) -> list[Condition | Group]:
+    found: list[Condition | Group] = []
+    for _ in range(count):
+        deeper = depth > 0 and chance.random() < 0.35
+        found.append(a_group(chance, depth - 1) if deeper else a_condition(chance))
+    return found
+
+
+def a_rule(chance: random.Random, number: int) -> Rule:
+    """Three deep, where the file allows two: an item of several lines is a group too."""
+    when = Group("all", tuple(_members(chance, 3, chance.randint(0, 3))))
+    return Rule(f"r{number}", "", "", "live", when, (), False, (), (1, 1))
+
+
+def some_facts(chance: random.Random) -> Facts:
+    def scalars(*names: str) -> dict[str, Any]:
+        return {name: chance.choice(SCALARS) for name in names if chance.random() < 0.8}
+
+    return Facts(
+        response_id="r",
+        source=chance.choice(("app", "shop", "other")),
+        survey=chance.choice(("nps", "old", "", "other")),
+        brand=chance.choice(TEXTS),
+        score=chance.choice((None, *range(11))),
+        segment=chance.choice((None, *SEGMENTS)),  # type: ignore[arg-type]
+        comment=chance.choice(TEXTS),
+        language=chance.choice(TEXTS),
+        link=chance.choice((None, *TEXTS)),
+        tags=tuple(chance.choice(TEXTS) for _ in range(chance.randint(0, 3))),
+        properties=scalars("x", "y"),
+        customer=scalars("plan", "value", "vip", "arr", "language"),
+        company=scalars("plan"),
+        history=History(
+            answers=chance.randint(0, 3),
+            previous_score=chance.choice((None, 0, 3, 9)),
+            previous_segment=chance.choice((None, *SEGMENTS)),  # type: ignore[arg-type]
+        ),
+    )
+
+
+def compare(chance: random.Random, rules: int, facts: int) -> int:
+    """How many rules held, so that a test can tell that it tested something."""
+    ruleset = [a_rule(chance, number) for number in range(rules)]
+    index, held = Index(ruleset), 0
+    for _ in range(facts):
+        seen = some_facts(chance)
+        one_by_one = [n for n, rule in enumerate(ruleset) if holds(rule.when, View(seen))]
+        assert index.matching(seen) == one_by_one, (seen, [rule.when for rule in ruleset])
+        held += len(one_by_one)
+    return held
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_the_index_agrees_with_the_conditions_read_one_by_one(chance: random.Random) -> None:
+    compare(chance, rules=2, facts=2)
+
+
+def test_it_agrees_on_thousands_of_rulesets() -> None:
+    held = sum(compare(random.Random(seed), 1 + seed % 7, 4) for seed in range(2_000))
+    assert held > 1_000
+
+
+def test_it_agrees_where_the_rules_are_many() -> None:
+    assert compare(random.Random("many"), 600, 20) > 1_000
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_all_words_looked_for_at_once_are_those_found_one_by_one(text: str) -> None:
+    words = [Word(each) for each in WORDS]
+    folded = fold(text).strip()
+    found = {word.written for word in Finder(words).find(folded)}
+    assert found == {word.written for word in words if word.is_in(folded)}
+
+
+def test_conditions_on_one_field_in_one_rule_are_all_asked(
+    ruleset: Callable[..., Ruleset], facts: Callable[..., Facts]
+) -> None:
+    index = ruleset("""
+        rules:
+          - id: both
+            when:
+              tags: {is: vip}
+              comment: {mentions: slow}
+              score: {at_least: 2, not: 5}
+              all:
+                - tags: {in: [beta, gamma]}
+                - comment: {mentions: [app, site]}
+            then: [{log: {}}]
+    """).index
+    given = {"tags": ["VIP", "beta"], "comment": "A slow app", "score": 3}
+    assert index.matching(facts(**given)) == [0]
+    for change in ({"tags": ["vip"]}, {"comment": "slow"}, {"score": 5}, {"score": 1}):
+        assert index.matching(facts(**{**given, **change})) == []
+
+
+def test_a_pattern_is_not_run_where_the_rest_of_the_rule_fails(
+    ruleset: Callable[..., Ruleset], facts: Callable[..., Facts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = ruleset("""
+        rules:
+          - id: order
+            when: {segment: detractor, comment: {matches: "order ?[0-9]+"}}
+            then: [{log: {}}]
+    """).index
+    assert index.matching(facts(score=3, comment="Order 12")) == [0]
+    assert index.matching(facts(score=3, comment="Order")) == []
+    monkeypatch.setattr("connector.rules.index.holds", None)
+    assert index.matching(facts(score=9, comment="Order 12")) == []
+    assert index.matching(facts(score=3)) == []
