@@ -147,7 +147,7 @@ class _Reader:
 
     def mail(self, params: Params, at: At) -> str | None:
         for name, field in type(params).model_fields.items():
-            if not _marked(field, TemplateNamed):
+            if not marked(field, TemplateNamed):
                 continue
             wanted = str(getattr(params, name))
             if wanted not in self.mails:
@@ -160,7 +160,7 @@ class _Reader:
     def templates(self, params: Params, at: At) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, field in type(params).model_fields.items():
-            if _marked(field, Templated):
+            if marked(field, Templated):
                 compiled = self.compile(getattr(params, name), (*at, name))
                 if compiled is not None:
                     found[name] = compiled
@@ -206,7 +206,7 @@ def _names(kind: ActionKind) -> Sequence[str]:
     return list(kind.params.model_fields)
 
 
-def _marked(field: FieldInfo, marker: type) -> bool:
+def marked(field: FieldInfo, marker: type) -> bool:
     """Is this field, or what its list or map holds, marked?"""
     return any(isinstance(mark, marker) for mark in field.metadata) or _mentions(
         field.annotation, lambda part: isinstance(part, marker)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connector.domain import Facts, RuleMatch, Verdict
 from connector.rules.match import View, holds
-from connector.rules.model import DEFAULT_ID, Action, Rule, Ruleset
+from connector.rules.model import DEFAULT_ID, Action, Rule, Ruleset, Status
 from connector.rules.render import Renderer
 
 DEFAULT_NAME = "Default"
@@ -14,16 +14,23 @@ DEFAULT_NAME = "Default"
 
 @dataclass(frozen=True)
 class Step:
-    """One rule as it was read. `stopped_by` is the rule after which nothing was read any more."""
+    """One rule as it was read. `stopped_by` is the rule after which nothing was read any more;
+    `status` is the one that counted for this answer (`until` makes a draft of a rule)."""
 
     rule: Rule
     held: bool
+    status: Status
     stopped_by: str = ""
 
     @property
     def fired(self) -> bool:
         """Did this rule match, for real or as a shadow?"""
-        return self.held and not self.stopped_by and self.rule.status != "draft"
+        return self.held and not self.stopped_by and self.status != "draft"
+
+    @property
+    def acts(self) -> bool:
+        """Did it match for real?"""
+        return self.fired and self.status == "live"
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,12 @@ def read_rules(ruleset: Ruleset, facts: Facts) -> Reading:
     asked: list[tuple[str, str, Action]] = []
     stopped_by = ""
     for rule in ruleset.rules:
-        step = Step(rule, holds(rule.when, view), stopped_by)
+        step = Step(rule, holds(rule.when, view), rule.status_for(facts), stopped_by)
         steps.append(step)
-        if step.fired and rule.status == "live":
+        if step.acts:
             asked.extend((rule.id, rule.name, action) for action in rule.then)
             stopped_by = rule.id if rule.stop else ""
-    default_ran = not any(step.fired and step.rule.status == "live" for step in steps)
+    default_ran = not any(step.acts for step in steps)
     if default_ran:
         asked.extend((DEFAULT_ID, DEFAULT_NAME, action) for action in ruleset.default)
     actions, kept_out = _one_case_a_sink(asked)
@@ -69,7 +76,7 @@ def decide(ruleset: Ruleset, facts: Facts) -> Verdict:
     """What these rules say to these facts. The same arguments always give the same verdict."""
     reading = read_rules(ruleset, facts)
     matches = tuple(
-        RuleMatch(rule_id=step.rule.id, status="shadow" if step.rule.status == "shadow" else "live")
+        RuleMatch(rule_id=step.rule.id, status="live" if step.acts else "shadow")
         for step in reading.steps
         if step.fired
     )

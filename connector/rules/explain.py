@@ -40,14 +40,22 @@ class ConditionReport(Value):
 
     def __str__(self) -> str:
         """`score is at most 3: saw 4`; without Python's own signs."""
-        if self.operator == "exists":
-            wanted = "exists" if self.wanted else "is missing"
-        elif self.operator == "between":
-            low, high = self.wanted
-            wanted = f"is between {_said(low)} and {_said(high)}"
-        else:
-            wanted = f"{_WORDS[self.operator]} {_said(self.wanted, self.found)}"
-        return f"{self.field} {wanted}: saw {_said(self.seen)}"
+        asked = _asked(self.field, self.operator, self.wanted, self.found)
+        return f"{asked}: saw {_said(self.seen)}"
+
+
+def said(condition: Condition) -> str:
+    """`score is at most 3`."""
+    return _asked(condition.field, condition.operator, condition.wanted)
+
+
+def _asked(field: str, operator: str, wanted: Any, found: Sequence[str] = ()) -> str:
+    if operator == "exists":
+        return f"{field} {'exists' if wanted else 'is missing'}"
+    if operator == "between":
+        low, high = wanted
+        return f"{field} is between {_said(low)} and {_said(high)}"
+    return f"{field} {_WORDS[operator]} {_said(wanted, found)}"
 
 
 class GroupReport(Value):
@@ -86,7 +94,7 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
         RuleReport(
             rule_id=step.rule.id,
             name=step.rule.name,
-            status=step.rule.status,
+            status=step.status,
             fired=step.fired,
             when=_group_report(step.rule.when, view),
             note="; ".join(filter(None, (_note(step), *kept_out.get(step.rule.id, ())))),
@@ -161,10 +169,12 @@ def _listed(wanted: Any) -> list[str]:
 
 
 def _note(step: Step) -> str:
-    if step.rule.status == "draft":
+    if step.status == "draft" and step.rule.status != "draft":
+        return f"over after {step.rule.until}" + (": it would have matched" if step.held else "")
+    if step.status == "draft":
         return "a draft: it would have matched" if step.held else "a draft"
     if step.stopped_by:
         return f"not read: {step.stopped_by} ended the reading"
-    if step.rule.status == "shadow" and step.held:
+    if step.status == "shadow" and step.held:
         return "a shadow: it asks for nothing"
     return ""

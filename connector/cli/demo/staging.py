@@ -15,6 +15,7 @@ import click
 from ruamel.yaml import YAML
 
 from connector.cli import shipped
+from connector.cli.rules.schema import write_beside
 from connector.environment import DOTENV, dotenv
 from connector.sandbox import Sandbox
 from connector.sandbox.hotjar import SITE
@@ -66,6 +67,8 @@ def staged(keep: Path | None) -> Iterator[Stage]:
         content[CONFIG] = pointed_at_stand_ins(content[CONFIG])
         content["rules.yaml"] = without_settling(content["rules.yaml"])
         shipped.write(directory, content)
+        if keep is not None:
+            write_beside(directory / CONFIG)
         write_environment(directory, sandbox)
         yield Stage(directory, sandbox)
 

@@ -58,6 +58,7 @@ class HubSpotTask:
 
     type: ClassVar[str] = "hubspot"
     kind: ClassVar[str] = "hubspot.task"
+    named: ClassVar[tuple[str, ...]] = ("owner",)
     Settings = HubSpotSettings
     Params = TaskParams
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -160,6 +161,9 @@ class HubSpotTask:
         except ConnectorError as error:
             return error
         return self._creations.receipt(prepared, {"id": task_id})
+
+    def known(self, field: str, now: datetime) -> Sequence[str]:
+        return self._owners.addresses(now)
 
     def _tasks(self, ids: Iterable[str | None], now: datetime) -> dict[str, dict[str, Any]]:
         wanted = sorted({one for one in ids if one})

@@ -28,7 +28,7 @@ class ZendeskTicket:
 
     type: ClassVar[str] = "zendesk"
     kind: ClassVar[str] = "zendesk.ticket"
-    named: ClassVar[tuple[str, ...]] = ("group",)
+    named: ClassVar[tuple[str, ...]] = ("group", "fields")
     Settings = ZendeskSettings
     Params = TicketParams
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -79,9 +79,10 @@ class ZendeskTicket:
             )
         return found
 
-    def known(self, field: str) -> Sequence[str]:
-        groups = self._desk.groups() if field in self.named else {}
-        return sorted(groups.values())
+    def known(self, field: str, now: datetime) -> Sequence[str]:
+        if field == "fields":
+            return sorted(field.title for field in self._desk.fields())
+        return sorted(self._desk.groups().values())
 
     # -- one order -----------------------------------------------------------------------------
 

@@ -226,7 +226,7 @@ def test_a_wrong_file_is_told(load_rules: Load, text: str, messages: list[str]) 
 
 RULES = [
     ("id: x\nwhen: {score: 1}\nthen: [{log: {}}]\nhodlout: 10%", "unknown key 'hodlout' (allowed: "
-     "examples, id, name, note, owner, status, stop, then, when)"),
+     "examples, id, name, note, owner, status, stop, then, until, when)"),
     ("id: x\nwhen: {score: 1}\nthen: [{log: {}}]\nstatus: of", "status: 'of' is not allowed "
      "(allowed: draft, shadow, live)"),
     ("id: x\nwhen: {score: 1}\nthen: {log: {}}", "then: must be a list (start each line of it "
@@ -264,7 +264,7 @@ def test_a_wrong_rule_is_told(load_rules: Load, rule: str, message: str) -> None
     assert problem.line > 1
 
 
-@pytest.mark.parametrize("key", ["cap", "hours", "holdout", "until"])
+@pytest.mark.parametrize("key", ["cap", "hours", "holdout"])
 def test_keys_that_do_not_exist_are_refused(load_rules: Load, key: str) -> None:
     rule = f"rules:\n  - id: x\n    when: {{score: 1}}\n    then: [{{log: {{}}}}]\n    {key}: 1\n"
     (problem,) = load_rules(rule).problems
