@@ -29,6 +29,7 @@ Schema = dict[str, Any]
 Names = Mapping[str, Mapping[str, Sequence[str]]]  # sink id -> field of an action -> what exists
 
 _DEEPEST = 2
+_NO_MORE: Schema = {"properties": {}, "additionalProperties": False}
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def _actions(vocabulary: Vocabulary, around: Surroundings) -> Schema:
     """One key for each action: an editor completes the kinds, then what the kind takes."""
     usable = {kind: of for kind, of in vocabulary.actions.items() if of.sinks}
     kinds: Schema = {kind: _action(kind, of, around) for kind, of in usable.items()}
-    kinds[LOG] = {"title": LOG, "description": words.LOG, "type": "object", "maxProperties": 0}
+    kinds[LOG] = {"title": LOG, "description": words.LOG, "type": "object", **_NO_MORE}
     return {
         "title": "Actions",
         "description": words.THEN,

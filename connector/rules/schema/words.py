@@ -59,6 +59,7 @@ LANGUAGE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
 DURATION: dict[str, Any] = {
     "type": ["string", "integer"],
     "pattern": r"^\s*(0|\d+\s*[smhdwSMHDW](\s*\d+\s*[smhdwSMHDW])*)\s*$",
+    "patternErrorMessage": "write a duration such as 90s, 30m, 4h or 7d",  # for editors
     "maximum": 0,
     "examples": ["4h", "30m", "7d", "1h 30m"],
 }
