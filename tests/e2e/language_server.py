@@ -28,7 +28,8 @@ class LanguageServer:
         self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self._diagnostics: dict[str, list[dict[str, Any]]] = {}
         self._asked = 0
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         completion = {"completionItem": {"snippetSupport": True}}
         can = {"textDocument": {"completion": completion, "publishDiagnostics": {}}}
         self._ask("initialize", {"processId": None, "rootUri": None, "capabilities": can})
@@ -41,7 +42,8 @@ class LanguageServer:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.wait()
+        self._listener.join()
+        self._process.communicate()
 
     def marks(self, path: Path, text: str) -> list[tuple[str, str]]:
         """The marked words and what is said of them."""
