@@ -21,7 +21,7 @@ _CURE = "an answer of which nothing else is known gets only 'default': add a rul
 def uncovered(
     ruleset: Ruleset, places: Places, answers: Answers, now: datetime
 ) -> Iterator[Problem]:
-    """One finding for all surveys with the same gap.
+    """One finding for all gaps of a kind.
 
     A whole segment for which nothing is done is a decision where the file has a `default`, a part
     of one is a hole. A survey without segments is covered as soon as any rule may match its
@@ -49,9 +49,16 @@ def uncovered(
             )
             if missed:
                 gaps.setdefault((missed, severity), []).append(str(survey))
-    for (missed, severity), surveys in gaps.items():
+    for severity in _SEVERITIES:
+        told = [
+            f"{_told(missed)} of {', '.join(surveys)}"
+            for (missed, kind), surveys in gaps.items()
+            if kind == severity
+        ]
+        if not told:
+            continue
         yield places.of_file(
-            f"no rule covers {_told(missed)} of {', '.join(surveys)}",
+            f"no rule covers {'; '.join(told)}",
             "default",
             hint=_CURE if decided else f"{_CURE}, or write 'default: {{then: [{{log: {{}}}}]}}'",
             severity=severity,

@@ -15,7 +15,7 @@ from connector.rules.model import Action, Rule, Ruleset
 from connector.text import describe_duration
 
 _RANKS = {"low": 0, "normal": 1, "medium": 1, "high": 2, "urgent": 3}
-_MOST_QUESTIONS = 20_000  # some seconds; a file that needs more has hundreds of rules in one sink
+_MOST_QUESTIONS = 10_000  # a second or two; only hundreds of rules in one sink ask more
 _MOST_TOGETHER = 6
 _CURE = (
     "move the more urgent one up, exclude the other's answers with 'none', or write such an answer "
@@ -74,10 +74,10 @@ def _never(one: _Asked, rivals: Sequence[_Asked], answers: Answers) -> tuple[str
         refused = [(rival.rule.when, False) for rival in some]
         if answers.satisfying((one.rule.when, True), *refused).impossible:
             listed = ", ".join(f"'{rival.rule.id}'" for rival in some)
-            verb = "matches" if len(some) == 1 else "match"
+            verb = ("matches", "stands") if len(some) == 1 else ("match", "stand")
             message = (
                 f"'{one.rule.id}' never opens its {one.action.kind} in {one.action.sink}: "
-                f"{listed} always {verb} too, and stands first"
+                f"{listed} always {verb[0]} too, and {verb[1]} first"
             )
             return message, "move the narrower rule up"
     return None
