@@ -342,11 +342,11 @@ def _references(
         message = f"sink '{file.alarms.sink}' has no channels; alarms go to a sink of type slack"
         yield _problem(document, ("alarms", "sink"), message, "")
     for id, sink in sinks.items():
-        named = getattr(catalog.sink_type(sink.type), "named", ())
+        fields: tuple[str, ...] = getattr(catalog.sink_type(sink.type), "named", ())
         for field in sink.names:
-            if field not in named:
+            if field not in fields:
                 message = f"rules name no '{one_line(field, 40)}' that {sink.type} can look up"
-                hint = f"allowed: {', '.join(named)}" if named else "remove it"
+                hint = f"allowed: {', '.join(fields)}" if fields else "remove it"
                 yield _problem(document, ("sinks", id, "names", field), message, hint)
     for part, ids in (("sources", sources), ("sinks", sinks)):
         for id in ids:

@@ -67,9 +67,9 @@ def staged(keep: Path | None) -> Iterator[Stage]:
         content[CONFIG] = pointed_at_stand_ins(content[CONFIG])
         content["rules.yaml"] = without_settling(content["rules.yaml"])
         shipped.write(directory, content)
+        write_environment(directory, sandbox)
         if keep is not None:
             write_beside(directory / CONFIG)
-        write_environment(directory, sandbox)
         yield Stage(directory, sandbox)
 
 

@@ -25,7 +25,7 @@ def rule_problems(place: Place, online: bool | None) -> list[Problem]:
     from connector.rules.lint import Seen, lint
 
     names, unasked = known_names(place.settings, online)
-    answers, trouble = past_facts(place.settings, online)
+    answers, trouble = past_facts(place.settings)
     why = {id: _why(place, id, reason, online) for id, reason in unasked.items()}
     seen = Seen(names=names, unasked=why, answers=answers, days=DAYS)
     found = lint(place.text, place.settings.vocabulary(), utc_now(), seen)
@@ -55,14 +55,13 @@ def _why(place: Place, id: str, reason: str, online: bool | None) -> WhyUnasked:
     return WhyUnasked(reason, missing, needed=bool(online))
 
 
-def past_facts(settings: Settings, online: bool | None) -> tuple[list[Facts], list[Problem]]:
+def past_facts(settings: Settings) -> tuple[list[Facts], list[Problem]]:
     """The answers of the last days, where there is a store to read them from."""
     from connector.domain import Facts, Problem
     from connector.store import browsing
 
     path = sqlite_path(settings.store)
-    absent = not path.exists() if path is not None else online is False
-    if absent or settings.store == "unset":
+    if settings.store == "unset" or (path is not None and not path.exists()):
         return [], []
     try:
         with existing_store(settings.store) as store, store.read() as connection:

@@ -42,7 +42,7 @@ def schema(ctx: click.Context, output: Path | None, online: bool | None) -> int:
         click.echo(f"{id} was not asked what exists there: {why}", err=True)
     if unasked and online:
         return 1
-    sent = {name for facts in past_facts(place.settings, online)[0] for name in facts.properties}
+    sent = {name for facts in past_facts(place.settings)[0] for name in facts.properties}
     text = schema_text(place, names, sorted(sent))
     if output is None:
         click.echo(text, nl=False)

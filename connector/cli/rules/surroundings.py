@@ -24,8 +24,8 @@ online_or_not = click.option(
     "--online/--offline",
     default=None,
     envvar="CONNECTOR_ONLINE",
-    help="Ask the sinks which groups, owners and fields exist there, or reach nothing. By default "
-    "they are asked where their secrets are set.",
+    help="Ask the sinks which groups, owners and fields exist there, or ask none. By default those "
+    "are asked whose secrets are set.",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from connector.rules.templates import context_of
 from connector.text import did_you_mean, one_line
 
 FEWEST = 20  # answers below which a share says nothing
+_PROPERTIES = "properties."
 _MUCH = 0.05  # of the answers have a text that cannot be filled in
 _NEARLY_ALL = 0.9  # of the answers show the default
 
@@ -57,7 +58,7 @@ class Past:
             self.answers += 1
             reading, context, view = read_rules(self.ruleset, facts), context_of(facts), View(facts)
             self._seen |= {name for name in asked - self._seen if view.value(name) is not None}
-            self._seen |= {f"properties.{name}" for name in facts.properties}
+            self._seen |= {f"{_PROPERTIES}{name}" for name in facts.properties}
             fired = [step.rule for step in reading.steps if step.fired]
             for rule in (*fired, *(self._rules()[-1:] if reading.default_ran else ())):
                 self._matched[rule.id] += 1
@@ -106,20 +107,17 @@ class Past:
                     )
 
     def _never_filled(self, places: Places) -> Iterator[Problem]:
-        sent = sorted(name for name in self._seen if name.startswith("properties."))
+        sent = sorted(name for name in self._seen if name.startswith(_PROPERTIES))
         for rule in self.ruleset.rules:
             for name in dict.fromkeys(one.field for one in _conditions(rule.when)):
                 if name in self._seen or name.startswith("history."):
                     continue
-                near = did_you_mean(name, sent)
-                if name.startswith("properties.") and not near:
-                    near = f"sources sent: {', '.join(sent[:12])}" if sent else ""
                 yield places.problem(
                     f"none of the {self.answers} answers of the last {self.days} days has a "
                     f"{one_line(name, 60)}",
                     rule,
                     *places.condition(rule, name),
-                    hint=near or "look whether the source or the customer import still fills it",
+                    hint=_instead(name, sent),
                     severity="warning",
                     key=True,
                 )
@@ -143,6 +141,14 @@ class Past:
     def _told(self, one: _Printed, share: float, which: str) -> str:
         percent = f"{share:.0%}" if share >= 0.01 else "under 1%"
         return f"template: {one.name} is empty in {percent} of {which} in the last {self.days} days"
+
+
+def _instead(name: str, sent: Sequence[str]) -> str:
+    if not (name.startswith(_PROPERTIES) and sent):
+        return "look whether the source or the customer import still fills it"
+    own = [one.removeprefix(_PROPERTIES) for one in sent]
+    near = did_you_mean(name.removeprefix(_PROPERTIES), own)
+    return near.replace("'", f"'{_PROPERTIES}", 1) or f"sources sent: {', '.join(sent[:12])}"
 
 
 def _cure(one: _Printed) -> str:
