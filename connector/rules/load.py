@@ -53,7 +53,7 @@ def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
     loader = _Loader(document, vocabulary, mails, broken)
     ruleset = loader.ruleset(text.hash)
     found = [*problems, *document.warnings, *loader.problems]
-    return _loaded(found, ruleset, loader.sound(ruleset))
+    return replace(_loaded(found, ruleset), sound=loader.sound(ruleset), document=document)
 
 
 def read_directory(rules_file: Path, templates: Path) -> RulesetText:
@@ -91,14 +91,12 @@ def _text(path: Path) -> str:
         raise Invalid([problem]) from None
 
 
-def _loaded(
-    problems: list[Problem], ruleset: Ruleset | None = None, sound: Ruleset | None = None
-) -> Loaded:
+def _loaded(problems: list[Problem], ruleset: Ruleset | None = None) -> Loaded:
     ordered = sorted(
         dict.fromkeys(problems), key=lambda p: (p.file != RULES_FILE, p.file, p.line, p.column)
     )
     broken = any(problem.severity == "error" for problem in ordered)
-    return Loaded(None if broken else ruleset, tuple(ordered), sound)
+    return Loaded(None if broken else ruleset, tuple(ordered))
 
 
 class _Loader:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from connector.documents import Document
 from connector.domain import Facts, Problem, Scalar, Segment, Survey, Value
 from connector.ports import Duration, Params
 from connector.rules.templates import MailTemplate
@@ -257,3 +258,4 @@ class Loaded:
     ruleset: Ruleset | None
     problems: tuple[Problem, ...]
     sound: Ruleset | None = None
+    document: Document | None = None  # `rules.yaml` with its places

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
-from connector.documents import read
 from connector.domain import Facts, Problem
 from connector.rules.lint.answers import Answers
 from connector.rules.lint.courtesy import mails_despite_cases
@@ -44,7 +43,7 @@ def lint(
     """Every problem of every file, in the order of the files: those of loading, and those that
     show when the rules are tried. Rules with a mistake of their own are left out of the trying."""
     loaded = load(text, vocabulary)
-    found = [*loaded.problems, *_tried(text, vocabulary, loaded, now, seen or Seen())]
+    found = [*loaded.problems, *_tried(vocabulary, loaded, now, seen or Seen())]
     better = {
         (p.file, p.line, match[1])
         for p in found
@@ -56,13 +55,11 @@ def lint(
     )
 
 
-def _tried(
-    text: RulesetText, vocabulary: Vocabulary, loaded: Loaded, now: datetime, seen: Seen
-) -> Iterable[Problem]:
+def _tried(vocabulary: Vocabulary, loaded: Loaded, now: datetime, seen: Seen) -> Iterable[Problem]:
     ruleset = loaded.sound
-    if ruleset is None:
+    if ruleset is None or loaded.document is None:
         return ()
-    places = Places(read(text.files[RULES_FILE], RULES_FILE))
+    places = Places(loaded.document)
     answers = Answers(vocabulary)
     silent = shut_out(ruleset, places, answers, now)
     whole = loaded.ruleset is not None

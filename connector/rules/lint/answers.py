@@ -23,11 +23,13 @@ _ANSWER = ("score", "segment", "survey")
 _NUMBERS_OF_HISTORY = ("history.answers", "history.detractor_answers", "history.open_cases")
 _HISTORY = ("history.previous_score", "history.previous_segment", *_NUMBERS_OF_HISTORY)
 
+TOGETHER = (*_ANSWER, *_HISTORY)  # one of them can say something about another
 Given = dict[str, Any]
 
 
 class Found(NamedTuple):
-    """`given` is an answer as examples write it. Without one, `proven` says that none exists."""
+    """`given` is an answer as examples write it, each field tried by itself. Without one, `proven`
+    says that none exists."""
 
     given: Given | None
     proven: bool
@@ -64,14 +66,19 @@ class Answers:
         proven = True
         for branch in branches:
             found = self._satisfying(branch)
-            if found.given is not None and self._true(found.given, wanted):
+            if found.given is not None:
                 return found
             proven = proven and found.proven
         return Found(None, proven)
 
-    def _true(self, given: Given, wanted: Sequence[tuple[Condition | Group, bool]]) -> bool:
+    def example(self, *wanted: tuple[Condition | Group, bool]) -> Given | None:
+        """The same, as an answer that can be shown: one that was tried as a whole."""
+        given = self.satisfying(*wanted).given
+        if given is None:
+            return None
         view = View(self.facts(given))
-        return all(holds(member, view) is positive for member, positive in wanted)
+        held = all(holds(member, view) is positive for member, positive in wanted)
+        return given if held else None
 
     def facts(self, given: Given) -> Facts:
         return facts_of(GivenText.model_validate(given), self._vocabulary)

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from connector.domain import Problem
-from connector.rules.lint.answers import Answers, Given, shown
+from connector.rules.lint.answers import TOGETHER, Answers, Given, shown
 from connector.rules.lint.places import Places
 from connector.rules.lint.reach import standing
 from connector.rules.match import View, holds
-from connector.rules.model import Action, Rule, Ruleset
+from connector.rules.model import Action, Condition, Group, Rule, Ruleset
 from connector.text import describe_duration
 
 _RANKS = {"low": 0, "normal": 1, "medium": 1, "high": 2, "urgent": 3}
@@ -67,7 +67,8 @@ def overlaps(
 
 def _never(one: _Asked, rivals: Sequence[_Asked], answers: Answers) -> tuple[str, str] | None:
     """Do others open this case whenever the rule matches?"""
-    groups = [(rival,) for rival in rivals]
+    fields = _asked_for(one.rule.when)
+    groups = [(rival,) for rival in rivals if _plainly_asked_for(rival.rule.when) <= fields]
     if 1 < len(rivals) <= _MOST_TOGETHER:
         groups.append(tuple(rivals))  # type: ignore[arg-type]  # the last group is longer
     for some in groups:
@@ -83,18 +84,31 @@ def _never(one: _Asked, rivals: Sequence[_Asked], answers: Answers) -> tuple[str
     return None
 
 
+def _asked_for(when: Group) -> set[str]:
+    """Every field of a `when`, and those that hang together with one of them."""
+    found = set(TOGETHER)
+    for member in when.members:
+        found |= {member.field} if isinstance(member, Condition) else _asked_for(member)
+    return found
+
+
+def _plainly_asked_for(when: Group) -> set[str]:
+    """The fields without which this cannot hold for certain."""
+    return {m.field for m in when.members if isinstance(m, Condition) and m.operator != "not"}
+
+
 def _undecided(one: _Asked, rivals: Sequence[_Asked], answers: Answers) -> tuple[str, str] | None:
     """Answers for which only the order says who opens the case."""
     found: list[tuple[_Asked, Given | None]] = []
     for rival in rivals:
         if rival.rule.stop or _more_urgent(rival.action, one.action):
             continue
-        common = answers.satisfying((rival.rule.when, True), (one.rule.when, True))
-        if common.impossible or _meant(rival.rule, one.rule):
+        both = ((rival.rule.when, True), (one.rule.when, True))
+        if answers.satisfying(*both).impossible or _meant(rival.rule, one.rule):
             continue
         if answers.satisfying((rival.rule.when, True), (one.rule.when, False)).impossible:
             continue
-        found.append((rival, common.given))
+        found.append((rival, None if any(given for _, given in found) else answers.example(*both)))
     if not found:
         return None
     rival, given = min(found, key=lambda each: each[1] is None)

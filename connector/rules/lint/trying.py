@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connector.domain import Problem
-from connector.rules.decide import decide, read_rules
 from connector.rules.explain import condition_reports
 from connector.rules.match import View, holds
 from connector.rules.model import RULES_FILE, Example, Group, Rule, Ruleset
+from connector.rules.render import Renderer
 
 
 def tried(ruleset: Ruleset) -> Iterator[Problem]:
     """Examples that do not come out as written."""
+    stops: list[Rule] = []
     for rule in ruleset.rules:
         for example in rule.examples:
-            yield from _try(ruleset, rule, example)
+            yield from _try(ruleset, stops, rule, example)
+        if rule.stop and rule.status == "live":
+            stops.append(rule)
 
 
 def nameless(ruleset: Ruleset) -> Iterator[Problem]:
@@ -40,24 +43,27 @@ def _at(place: tuple[int, int], message: str, hint: str = "", warning: bool = Fa
     )
 
 
-def _try(ruleset: Ruleset, rule: Rule, example: Example) -> list[Problem]:
-    step = next(s for s in read_rules(ruleset, example.facts).steps if s.rule is rule)
-    fires = step.held and not step.stopped_by
-    if fires is not example.fires:
+def _try(ruleset: Ruleset, stops: Sequence[Rule], rule: Rule, example: Example) -> list[Problem]:
+    view = View(example.facts)
+    held = holds(rule.when, view)
+    stopped_by = next((stop.id for stop in stops if holds(stop.when, view)), "")
+    if (held and not stopped_by) is not example.fires:
         said = "should fire and does not" if example.fires else "should not fire and does"
-        message = f"example of '{rule.id}' {said}: {_reason(rule, example, step.stopped_by)}"
+        message = f"example of '{rule.id}' {said}: {_reason(rule, example, stopped_by)}"
         return [_at(example.place, message)]
-    if not fires or rule.status != "live":
+    if not example.fires or rule.status != "live":
         return []
+    renderer = Renderer(ruleset.mails, example.facts)
+    intents = [renderer.intent(rule.id, rule.name, action) for action in rule.then]
     return [
         _at(example.place, f"example of '{rule.id}': {intent.kind}: {intent.problem}", warning=True)
-        for intent in decide(ruleset, example.facts).intents
-        if intent.rule_id == rule.id and intent.problem
+        for intent in intents
+        if intent.problem
     ]
 
 
 def _reason(rule: Rule, example: Example, stopped_by: str) -> str:
-    if stopped_by and example.fires:
+    if stopped_by and example.fires and holds(rule.when, View(example.facts)):
         return f"'{stopped_by}' ended the reading before"
     view = View(example.facts)
     if not example.fires:

@@ -386,6 +386,7 @@ def test_a_zip_is_read_when_it_holds_one_csv() -> None:
         (zipped(**{"xl/workbook.xml": "<workbook/>"}), "save the sheet as CSV"),
         (zipped(**{"a.csv": "score\n9\n"})[:40], "cannot be unpacked"),
     ],
+    ids=["two", "none", "sheet", "cut"],  # their bytes hold the time of day
 )
 def test_a_zip_that_is_something_else_is_refused_with_the_next_step(
     data: bytes, sentence: str
