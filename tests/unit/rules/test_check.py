@@ -110,3 +110,22 @@ def test_a_rule_without_name_or_owner_is_a_warning(linted: Linted) -> None:
         "rules.yaml:2:5: warning: 'x' has no name (people see it)",
         "rules.yaml:2:5: warning: 'x' has no owner (who is asked when it misfires)",
     ]
+
+
+def test_rules_below_an_unclear_stop_are_not_tried(linted: Linted) -> None:
+    rules = one("{given: {score: 6}, fires: false}")
+    first = "  - {id: a, when: {scroe: 1}, then: [{log: {}}], stop: true}\n"
+    assert told(linted, rules.replace("rules:\n", "rules:\n" + first)) == [
+        "rules.yaml:2:20: unknown field 'scroe' (did you mean 'score'?)"
+    ]
+    (_, tried) = told(
+        linted, rules.replace("rules:\n", "rules:\n" + first.replace("true", "false"))
+    )
+    assert "example of 'x' should not fire and does" in tried
+
+
+def test_a_rule_whose_mail_cannot_be_read_is_not_tried(linted: Linted) -> None:
+    rules = one("{given: {score: 6}, fires: true}", then="email.thank_you: {}")
+    assert linted(rules, {"templates/thank_you/en.txt": "Hello"}) == [
+        "templates/thank_you/en.txt:1:1: the first line must be 'Subject: …'"
+    ]
