@@ -103,6 +103,16 @@ def test_a_candidate_is_checked_in_place_of_the_configured_file(
     assert run("check", "missing.yaml")[0] == 3
 
 
+def test_a_mistake_in_connector_yaml_is_told_in_the_same_form(run: Run, world) -> None:
+    config = world.workspace.settings.directory / "connector.yaml"
+    config.write_text(config.read_text().replace("type: hubspot", "type: hubspt"))
+    code, out = run("check", "--json")
+    assert code == 3
+    (problem,) = json.loads(out)
+    assert (problem["file"], problem["severity"]) == ("connector.yaml", "error")
+    assert problem["hint"] == "did you mean 'hubspot'?"
+
+
 def test_names_come_from_the_configuration_where_nothing_is_asked(run: Run, world) -> None:
     config = world.workspace.settings.directory / "connector.yaml"
     text = config.read_text()

@@ -37,9 +37,13 @@ def check(ctx: click.Context, file: Path | None, form: str, online: bool | None)
     Nothing is changed. Exit code 3 where something has to be mended; warnings and notes pass.
     """
     from connector.cli.rules.linting import rule_problems
+    from connector.errors import Invalid
 
-    place = installation(ctx, file)
-    problems = rule_problems(place, online)
+    problems: Sequence[Problem]
+    try:
+        problems = rule_problems(installation(ctx, file), online)
+    except Invalid as error:  # connector.yaml itself, or a file that cannot be read
+        problems = error.problems
     if form == "json":
         print_json([problem.model_dump() for problem in problems])
     elif form == "github":

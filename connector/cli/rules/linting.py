@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -57,6 +58,8 @@ def _why(place: Place, id: str, reason: str, online: bool | None) -> WhyUnasked:
 
 def past_facts(settings: Settings) -> tuple[list[Facts], list[Problem]]:
     """The answers of the last days, where there is a store to read them from."""
+    from pydantic import ValidationError
+
     from connector.domain import Facts, Problem
     from connector.store import browsing
 
@@ -70,4 +73,8 @@ def past_facts(settings: Settings) -> tuple[list[Facts], list[Problem]]:
     except click.ClickException as error:
         message = f"past answers were not looked at: {error.message}"
         return [], [Problem(file="store", severity="note", message=message)]
-    return [Facts.model_validate(row) for row in rows], []
+    facts = []
+    for row in rows:
+        with contextlib.suppress(ValidationError):  # kept by a version with other facts
+            facts.append(Facts.model_validate(row))
+    return facts, []
