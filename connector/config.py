@@ -64,6 +64,7 @@ class Settings(Value):
     heartbeat_url: str
     act_on_customers_within: timedelta
     retention_days: int | None
+    unset: frozenset[str] = frozenset()  # ids of sinks for which a ${…} is not set
 
     def vocabulary(self) -> Vocabulary:
         return catalog.vocabulary(
@@ -169,6 +170,7 @@ def load(
         heartbeat_url=file.heartbeat_url,
         act_on_customers_within=file.act_on_customers_within,
         retention_days=file.retention_days,
+        unset=frozenset(id for id in sinks if _is_unset(document.data["sinks"][id], outside)),
     )
 
 
@@ -213,6 +215,15 @@ def _fill(
         return value if value is not None else (default or _UNSET)
 
     return PLACEHOLDER.sub(replaced, node)
+
+
+def _is_unset(node: Any, outside: Environment) -> bool:
+    """Is a `${…}` below here without a value?"""
+    if isinstance(node, dict | list):
+        inner = node.values() if isinstance(node, dict) else node
+        return any(_is_unset(each, outside) for each in inner)
+    found = PLACEHOLDER.finditer(node) if isinstance(node, str) else ()
+    return any(match[2] is None and outside.find(match[1]) is None for match in found)
 
 
 def _store(document: Document, url: str) -> Iterator[Problem]:
@@ -330,6 +341,13 @@ def _references(
     elif file.alarms is not None and file.sinks[file.alarms.sink].get("type") != "slack":
         message = f"sink '{file.alarms.sink}' has no channels; alarms go to a sink of type slack"
         yield _problem(document, ("alarms", "sink"), message, "")
+    for id, sink in sinks.items():
+        fields: tuple[str, ...] = getattr(catalog.sink_type(sink.type), "named", ())
+        for field in sink.names:
+            if field not in fields:
+                message = f"rules name no '{one_line(field, 40)}' that {sink.type} can look up"
+                hint = f"allowed: {', '.join(fields)}" if fields else "remove it"
+                yield _problem(document, ("sinks", id, "names", field), message, hint)
     for part, ids in (("sources", sources), ("sinks", sinks)):
         for id in ids:
             if not _ID.fullmatch(str(id)):

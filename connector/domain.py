@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 Scalar = str | int | float | bool | None
 Segment = Literal["promoter", "passive", "detractor"]
 Door = Literal["webhook", "poll", "file"]
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 
 
 class Value(BaseModel):
@@ -33,7 +33,7 @@ class Problem(Value):
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        note = "warning: " if self.severity == "warning" else ""
+        note = "" if self.severity == "error" else f"{self.severity}: "
         return f"{place}: {note}{self.message}" + (f" ({self.hint})" if self.hint else "")
 
 

@@ -160,6 +160,9 @@ class SinkSettings(Value):
     type: str
     name: str = ""
     base_url: str | None = None
+    names: dict[str, list[str]] = Field(
+        {}, description="what rules may name there, for checks that reach nothing: group: [Support]"
+    )
     use_at_most: Share = Field(
         USUAL_SHARE, description="of the account's limit; the rest is left to people and others"
     )
@@ -247,11 +250,12 @@ class Metered(Protocol):
 
 @runtime_checkable
 class Naming(Protocol):
-    """A sink that can list what some fields of a rule may name. Only `connector doctor` asks."""
+    """A sink that can list what some fields of a rule may name: for `connector doctor`, for
+    `connector rules check` and for the schema that editors complete from."""
 
-    named: ClassVar[tuple[str, ...]]  # these fields of `Params`
+    named: ClassVar[tuple[str, ...]]  # these fields of `Params`; of a map its keys
 
-    def known(self, field: str) -> Sequence[str]:
+    def known(self, field: str, now: datetime) -> Sequence[str]:
         """The names that exist at the far side; a read. Case does not matter.
 
         Raises `TryLater`, `Paused`, `Refused`.

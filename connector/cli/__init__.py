@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from connector import __version__
+from connector.cli.lazy import LazyGroup
 
 EXIT_CODES = """\b
 Exit codes
@@ -41,7 +41,7 @@ _COMMANDS = {
     "responses": ("connector.cli.responses:responses", "List and show answers and their fate."),
     "actions": ("connector.cli.actions:actions", "List, show, retry, resolve, release."),
     "status": ("connector.cli.status:status", "What waits, for whom, and why."),
-    "rules": ("connector.cli.rules:rules", "Check the rules; explain a decision."),
+    "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
     "erase": ("connector.cli.erase:erase", "Forget a person or one response."),
@@ -49,24 +49,11 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, name = _COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
-
-
 @click.group(
-    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES
+    cls=LazyGroup,
+    lazily=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="connector")
 @click.option(

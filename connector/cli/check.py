@@ -20,6 +20,7 @@ def check(ctx: click.Context, as_json: bool, no_secrets: bool) -> int:
     """Check connector.yaml, the rules with their examples, and the templates.
 
     Nothing is reached and nothing is changed. Every problem is printed at once; exit code 3.
+    `connector rules check` looks further: at what exists at the far side, and at past answers.
     """
     problems = _problems(ctx, no_secrets)
     if as_json:
@@ -35,7 +36,7 @@ def check(ctx: click.Context, as_json: bool, no_secrets: bool) -> int:
 def _problems(ctx: click.Context, no_secrets: bool) -> list[Problem]:
     """Those of connector.yaml; those of the rules as well where it can be understood without its
     secrets."""
-    from connector.cli.rules import rule_problems
+    from connector.cli.rules.linting import quick_problems
     from connector.errors import Invalid
 
     problems: list[Problem] = []
@@ -47,4 +48,4 @@ def _problems(ctx: click.Context, no_secrets: bool) -> list[Problem]:
             settings = load_settings(ctx, secrets=False, store=False)
         except Invalid:
             return problems
-    return [*problems, *rule_problems(settings)]
+    return [*problems, *quick_problems(settings)]

@@ -21,11 +21,13 @@ from connector.cli.common import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from connector.config import Settings
     from connector.domain import Finding
     from connector.ports import Sink
+    from connector.rules.lint.names import Named
     from connector.rules.model import Ruleset
 
 # What to do about an alarm; {id} is its subject without the word "action".
@@ -93,7 +95,8 @@ def examine(settings: Settings, file: str) -> Iterator[Finding]:
         found = judged(id, session, functools.partial(sink.check, now))
         yield from found
         if ruleset is not None and all(one.ok for one in found):
-            yield from judged(id, session, functools.partial(_unknown_names, ruleset, id, sink))
+            ask = functools.partial(_unknown_names, ruleset, id, sink, now)
+            yield from judged(id, session, ask)
     yield from raised
 
 
@@ -147,27 +150,30 @@ def _rules(settings: Settings, file: str) -> tuple[Ruleset | None, Finding]:
     return loaded.ruleset, Finding(ok=True, subject="rules", message=f"{told}, without a mistake")
 
 
-def _unknown_names(ruleset: Ruleset, id: str, sink: Sink) -> Sequence[Finding]:
+def _unknown_names(ruleset: Ruleset, id: str, sink: Sink, now: datetime) -> Sequence[Finding]:
     """Groups and the like that rules name and the far side does not have."""
     from connector.domain import Finding
     from connector.ports import Naming
+    from connector.rules.lint.names import named_in
 
     if not isinstance(sink, Naming):
         return []
-    named: dict[tuple[str, str], list[str]] = {}
-    for rule in ruleset.rules:
-        for action in rule.then:
-            for field, value in action.params if action.sink == id else ():
-                if isinstance(value, str) and field in sink.named and field not in action.templates:
-                    named.setdefault((field, value), []).append(rule.id)
-    known = {field: sink.known(field) for field in sorted({field for field, _ in named})}
+    named: dict[tuple[str, str], list[Named]] = {}
+    for one in named_in(ruleset):
+        if one.sink == id and one.field in sink.named:
+            named.setdefault((one.field, one.value), []).append(one)
+    known = {field: sink.known(field, now) for field in sorted({field for field, _ in named})}
     return [
         Finding(
             ok=False,
             subject=f"{field} {value}",
-            message=f"does not exist there; named by {', '.join(dict.fromkeys(rules))}",
+            message=f"does not exist there; named by {', '.join(_rule_ids(ones))}",
             cure=f"create it, or write one of these into rules.yaml: {', '.join(known[field])}",
         )
-        for (field, value), rules in named.items()
-        if value.strip().casefold() not in {name.casefold() for name in known[field]}
+        for (field, value), ones in named.items()
+        if ones[0].unknown(known[field])
     ]
+
+
+def _rule_ids(named: Sequence[Named]) -> list[str]:
+    return list(dict.fromkeys(one.rule.id for one in named))

@@ -22,16 +22,21 @@ from connector.cli import choosing, shipped
 def init(directory: Path, only: str | None, force: bool) -> int:
     """Write connector.yaml, rules.yaml, templates/ and .env.example into DIRECTORY.
 
+    With rules.schema.json beside them, editors complete rules and mark mistakes.
+
     Without DIRECTORY they go where you are. Files that exist already are left alone, unless --force
     is given.
 
     \b
       connector init mycompany --only delighted,zendesk,slack
     """
+    from connector.cli.rules.schema import FILE as SCHEMA
+    from connector.cli.rules.schema import write_beside
+
     content = shipped.files()
     if only is not None:
         content = choosing.only(content, only)
-    taken = [name for name in content if (directory / name).exists()]
+    taken = [name for name in (*content, SCHEMA) if (directory / name).exists()]
     if taken and not force:
         listed = ", ".join(taken[:5]) + (", …" if len(taken) > 5 else "")
         raise click.ClickException(
@@ -40,6 +45,7 @@ def init(directory: Path, only: str | None, force: bool) -> int:
         )
     shipped.write(directory, content)
     config = directory / "connector.yaml"
+    write_beside(config)
     if only is None:
         first = (
             f"1. Say what you have: remove from {config} the sources and sinks that you do not\n"
@@ -49,7 +55,7 @@ def init(directory: Path, only: str | None, force: bool) -> int:
     else:
         first = f"1. Look at {directory / 'rules.yaml'}: it says what happens with an answer."
     click.echo(
-        f"""Wrote {len(content)} files into {directory}.
+        f"""Wrote {len(content) + 1} files into {directory}.
 
 {first}
 2. Give it the keys: cp {directory / shipped.ENVIRONMENT} {directory / ".env"}, fill it in, then

@@ -206,10 +206,10 @@ def _names(kind: ActionKind) -> Sequence[str]:
 
 @cache
 def _marked_fields(params: type[Params], marker: type) -> tuple[str, ...]:
-    return tuple(name for name, field in params.model_fields.items() if _marked(field, marker))
+    return tuple(name for name, field in params.model_fields.items() if marked(field, marker))
 
 
-def _marked(field: FieldInfo, marker: type) -> bool:
+def marked(field: FieldInfo, marker: type) -> bool:
     """Is this field, or what its list or map holds, marked?"""
     return any(isinstance(mark, marker) for mark in field.metadata) or _mentions(
         field.annotation, lambda part: isinstance(part, marker)

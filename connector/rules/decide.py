@@ -34,6 +34,7 @@ class Reading:
     stopper: int | None
     actions: tuple[tuple[str, str, Action], ...]  # rule id, rule name, action
     kept_out: tuple[KeptOut, ...]
+    default_ran: bool
 
     def is_read(self, number: int) -> bool:
         """Did the reading come as far as this rule?"""
@@ -48,10 +49,11 @@ def read_rules(ruleset: Ruleset, facts: Facts) -> Reading:
     stopper, default_runs = None, True
     for number in held:
         rule = ruleset.rules[number]
-        if rule.status == "draft":
+        status = rule.status_for(facts)
+        if status == "draft":
             continue
         fired.append(number)
-        if rule.status == "live":
+        if status == "live":
             default_runs = False
             asked.extend((rule.id, rule.name, action) for action in rule.then)
             if rule.stop:
@@ -60,7 +62,7 @@ def read_rules(ruleset: Ruleset, facts: Facts) -> Reading:
     if default_runs:
         asked.extend((DEFAULT_ID, DEFAULT_NAME, action) for action in ruleset.default)
     actions, kept_out = _one_case_a_sink(asked)
-    return Reading(tuple(held), tuple(fired), stopper, actions, kept_out)
+    return Reading(tuple(held), tuple(fired), stopper, actions, kept_out, default_runs)
 
 
 def decide(ruleset: Ruleset, facts: Facts) -> Verdict:
@@ -68,7 +70,7 @@ def decide(ruleset: Ruleset, facts: Facts) -> Verdict:
     reading = read_rules(ruleset, facts)
     fired = (ruleset.rules[number] for number in reading.fired)
     matches = tuple(
-        RuleMatch(rule_id=rule.id, status="shadow" if rule.status == "shadow" else "live")
+        RuleMatch(rule_id=rule.id, status="live" if rule.status_for(facts) == "live" else "shadow")
         for rule in fired
     )
     if not reading.actions:

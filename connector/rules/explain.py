@@ -39,14 +39,22 @@ class ConditionReport(Value):
 
     def __str__(self) -> str:
         """`score is at most 3: saw 4`; without Python's own signs."""
-        if self.operator == "exists":
-            wanted = "exists" if self.wanted else "is missing"
-        elif self.operator == "between":
-            low, high = self.wanted
-            wanted = f"is between {_said(low)} and {_said(high)}"
-        else:
-            wanted = f"{_WORDS[self.operator]} {_said(self.wanted, self.found)}"
-        return f"{self.field} {wanted}: saw {_said(self.seen)}"
+        asked = _asked(self.field, self.operator, self.wanted, self.found)
+        return f"{asked}: saw {_said(self.seen)}"
+
+
+def said(condition: Condition) -> str:
+    """`score is at most 3`."""
+    return _asked(condition.field, condition.operator, condition.wanted)
+
+
+def _asked(field: str, operator: str, wanted: Any, found: Sequence[str] = ()) -> str:
+    if operator == "exists":
+        return f"{field} {'exists' if wanted else 'is missing'}"
+    if operator == "between":
+        low, high = wanted
+        return f"{field} is between {_said(low)} and {_said(high)}"
+    return f"{field} {_WORDS[operator]} {_said(wanted, found)}"
 
 
 class GroupReport(Value):
@@ -85,11 +93,11 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
         RuleReport(
             rule_id=rule.id,
             name=rule.name,
-            status=rule.status,
+            status=rule.status_for(facts),
             fired=number in reading.fired,
             when=_group_report(rule.when, view),
             note="; ".join(
-                filter(None, (_note(ruleset, reading, number), *kept_out.get(rule.id, ())))
+                filter(None, (_note(ruleset, facts, reading, number), *kept_out.get(rule.id, ())))
             ),
         )
         for number, rule in enumerate(ruleset.rules)
@@ -156,8 +164,11 @@ def _said(value: Any, first: Sequence[str] = ()) -> str:
     return f"{listed} +{hidden} more" if hidden else listed
 
 
-def _note(ruleset: Ruleset, reading: Reading, number: int) -> str:
-    status, held = ruleset.rules[number].status, number in reading.held
+def _note(ruleset: Ruleset, facts: Facts, reading: Reading, number: int) -> str:
+    rule, held = ruleset.rules[number], number in reading.held
+    status = rule.status_for(facts)
+    if status == "draft" and rule.status != "draft":
+        return f"over after {rule.until}" + (": it would have matched" if held else "")
     if status == "draft":
         return "a draft: it would have matched" if held else "a draft"
     if reading.stopper is not None and not reading.is_read(number):

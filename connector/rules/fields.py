@@ -109,6 +109,15 @@ def field_rule(name: str, vocabulary: Vocabulary) -> FieldRule | None:
     return None
 
 
+def every_field(vocabulary: Vocabulary) -> list[FieldRule]:
+    """All fields that have a name of their own; `properties.NAME` may be anything besides."""
+    names = [
+        *_PLAIN,
+        *(f"{group}.{one}" for group in ("customer", "company") for one in attributes(vocabulary)),
+    ]
+    return [rule for name in names if (rule := field_rule(name, vocabulary)) is not None]
+
+
 def nearest_field(name: str, vocabulary: Vocabulary) -> str:
     """A hint for an unknown field: what was meant, or what there is."""
     group, _, attribute = name.partition(".")
@@ -119,6 +128,6 @@ def nearest_field(name: str, vocabulary: Vocabulary) -> str:
         return near or f"allowed: {listed}; more are declared under customer_attributes"
     if name in known:
         return f"did you mean 'customer.{name}'?"
-    every = [*_PLAIN, *(f"{g}.{each}" for g in ("customer", "company") for each in known)]
+    every = [rule.name for rule in every_field(vocabulary)]
     allowed = ", ".join([*_PLAIN, "customer.NAME", "company.NAME", "properties.NAME"])
     return did_you_mean(name, every) or f"allowed: {allowed}"

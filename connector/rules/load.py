@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connector.documents import Document, read, validate
 from connector.domain import Problem
@@ -41,14 +44,16 @@ def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
     """Reads and checks everything; `ruleset` is there when no problem is an error."""
     mails, problems = read_mails(text, vocabulary)
     if RULES_FILE not in text.files:
-        return _loaded(None, [*problems, Problem(file=RULES_FILE, message="the file is missing")])
+        return _loaded([*problems, Problem(file=RULES_FILE, message="the file is missing")])
     try:
         document = read(text.files[RULES_FILE], RULES_FILE)
     except Invalid as invalid:
-        return _loaded(None, [*problems, *invalid.problems])
-    loader = _Loader(document, vocabulary, mails)
+        return _loaded([*problems, *invalid.problems])
+    broken = {p.file.split("/")[1] for p in problems if p.severity == "error" and "/" in p.file}
+    loader = _Loader(document, vocabulary, mails, broken)
     ruleset = loader.ruleset(text.hash)
-    return _loaded(ruleset, [*problems, *document.warnings, *loader.problems])
+    found = [*problems, *document.warnings, *loader.problems]
+    return replace(_loaded(found, ruleset), sound=loader.sound(ruleset), document=document)
 
 
 def read_directory(rules_file: Path, templates: Path) -> RulesetText:
@@ -86,7 +91,7 @@ def _text(path: Path) -> str:
         raise Invalid([problem]) from None
 
 
-def _loaded(ruleset: Ruleset | None, problems: list[Problem]) -> Loaded:
+def _loaded(problems: list[Problem], ruleset: Ruleset | None = None) -> Loaded:
     ordered = sorted(
         dict.fromkeys(problems), key=lambda p: (p.file != RULES_FILE, p.file, p.line, p.column)
     )
@@ -96,12 +101,19 @@ def _loaded(ruleset: Ruleset | None, problems: list[Problem]) -> Loaded:
 
 class _Loader:
     def __init__(
-        self, document: Document, vocabulary: Vocabulary, mails: dict[str, MailTemplate]
+        self,
+        document: Document,
+        vocabulary: Vocabulary,
+        mails: dict[str, MailTemplate],
+        broken_mails: Collection[str],
     ) -> None:
         self.document, self.vocabulary, self.mails = document, vocabulary, mails
+        self.broken_mails = broken_mails
+        self.whole: list[Rule] = []  # without an error of their own, up to an unclear `stop`
         self.problems: list[Problem] = []
         self.defaults = DefaultsText()
         self.sure_in_mail: dict[str, frozenset[str]] = {}
+        self.unclear_stop = False
 
     def ruleset(self, digest: str) -> Ruleset | None:
         if self.document.data is None:
@@ -113,12 +125,31 @@ class _Loader:
             defaults = self.keep(validate(self.document, DefaultsText, at=("defaults",)))
             self.defaults = defaults or self.defaults
         numbers = range(len(raw["rules"])) if isinstance(raw.get("rules"), list) else ()
-        rules = [self.rule(number) for number in numbers]
+        rules = [self.judged(number) for number in numbers]
         default = self.default() if raw.get("default") is not None else ()
         self.look_at_mails()
         self.look_for_twins(numbers)
-        whole = tuple(rule for rule in rules if rule is not None)
-        return Ruleset(digest, whole, default, self.mails)
+        readable = tuple(rule for rule in rules if rule is not None)
+        return Ruleset(digest, readable, default, self.mails)
+
+    def sound(self, ruleset: Ruleset | None) -> Ruleset | None:
+        """The same with only the rules that are right by themselves."""
+        return replace(ruleset, rules=tuple(self.whole)) if ruleset else None
+
+    def judged(self, number: int) -> Rule | None:
+        before = self.errors()
+        rule = self.rule(number)
+        raw = self.document.data["rules"][number]
+        right = rule is not None and self.errors() == before
+        if right and rule and not self.unclear_stop:
+            if not any(action.mail in self.broken_mails for action in rule.then):
+                self.whole.append(rule)
+        elif isinstance(raw, dict) and raw.get("stop"):
+            self.unclear_stop = True  # which answers reach the rules below cannot be said
+        return rule
+
+    def errors(self) -> int:
+        return sum(problem.severity == "error" for problem in self.problems)
 
     def keep(self, validated: tuple[Any, list[Problem]]) -> Any:
         value, problems = validated
@@ -150,6 +181,8 @@ class _Loader:
                 read_examples(self.document, (*at, "examples"), head.examples, self.vocabulary)
             ),
             place=self.document.place(*at),
+            until=head.until,
+            ends=_ends(head.until, self.vocabulary),
         )
 
     def default(self) -> tuple[Action, ...]:
@@ -209,6 +242,17 @@ class _Loader:
                 self.problems.append(self.document.problem(message, *at, hint=hint))
             else:
                 first[rule_id] = line
+
+
+def _ends(until: date | None, vocabulary: Vocabulary) -> dict[str, datetime]:
+    """Survey -> the first moment after the day `until` where the survey is at home."""
+    if until is None:
+        return {}
+    after = datetime.combine(until + timedelta(days=1), time())
+    return {
+        survey.id: after.replace(tzinfo=ZoneInfo(survey.zone)).astimezone(UTC)
+        for survey in vocabulary.surveys.values()
+    }
 
 
 def _empty(file: str, line: int, column: int, name: str) -> Problem:

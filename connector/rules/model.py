@@ -6,12 +6,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from connector.documents import Document
 from connector.domain import Facts, Problem, Scalar, Segment, Survey, Value
 from connector.ports import Duration, Params
 from connector.rules.templates import MailTemplate
@@ -28,6 +29,7 @@ FieldType = Literal[
 
 RULES_FILE = "rules.yaml"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_DAY = re.compile(r"20\d\d-\d\d-\d\d")
 DEFAULT_ID = "default"
 LOG = "log"
 
@@ -83,8 +85,12 @@ class DefaultsText(Value):
     `respond_within` goes to what opens a case; `settle` to messages that wait anyway.
     """
 
-    respond_within: Duration | None = None
-    settle: Duration | None = None
+    respond_within: Duration | None = Field(
+        None, description="time until a case is due, for cases that say nothing else"
+    )
+    settle: Duration | None = Field(
+        None, description="how long messages to customers wait for a revision of the answer"
+    )
 
 
 class FileText(Value):
@@ -102,6 +108,8 @@ class DefaultText(Value):
 
 
 class HistoryText(Value):
+    """What is known of the customer before this answer."""
+
     answers: int = Field(0, ge=0)
     detractor_answers: int = Field(0, ge=0)
     previous_score: int | None = None
@@ -127,8 +135,10 @@ class GivenText(Value):
 
 
 class ExampleText(Value):
+    """An answer, and whether the rule fires for it; tried by `connector rules check`."""
+
     given: GivenText
-    fires: bool
+    fires: bool = Field(description="does this rule fire for the answer?")
 
 
 def _plain_id(text: str) -> str:
@@ -137,18 +147,37 @@ def _plain_id(text: str) -> str:
     return text
 
 
+def _day(value: object) -> object:
+    """Only a day as people write it: pydantic would also take seconds since 1970."""
+    if value is None:
+        return value
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass  # there is no 30th of February
+    raise ValueError("write a day such as 2026-12-31")
+
+
 class RuleText(Value):
     """The keys of a rule. `when` and `then` are read by `conditions` and `actions`."""
 
-    id: Annotated[str, AfterValidator(_plain_id)]
-    name: str = Field("", max_length=120)
-    owner: str = ""
-    status: Status = "live"
+    id: Annotated[str, AfterValidator(_plain_id)] = Field(
+        description="a-z, 0-9 and '-'; unique; never changes", examples=["detractor-refund"]
+    )
+    name: str = Field("", max_length=120, description="what people see in tickets and reports")
+    owner: str = Field("", description="whom to ask when it misfires", examples=["cx@example.com"])
+    status: Status = Field("live", description="shadow: judged, asks for nothing; draft: off")
+    until: Annotated[date | None, BeforeValidator(_day)] = Field(
+        None,
+        description="the last day on which it counts, in the survey's zone; then it is a draft",
+        examples=["2026-12-31"],
+    )
     when: dict[str, Any]
     then: Annotated[list[Any], Field(min_length=1)]
-    stop: bool = False
-    examples: list[ExampleText] = []
-    note: str = ""
+    stop: bool = Field(False, description="true: no later rule is read after a match")
+    examples: list[ExampleText] = Field([], description="answers, with what should happen")
+    note: str = Field("", description="for your colleagues")
 
 
 @dataclass(frozen=True)
@@ -201,6 +230,14 @@ class Rule:
     stop: bool
     examples: tuple[Example, ...]
     place: tuple[int, int]
+    until: date | None = None
+    ends: Mapping[str, datetime] = field(default_factory=dict)  # survey -> when `until` is over
+
+    def status_for(self, facts: Facts) -> Status:
+        """A draft for answers given after `until`. An answer without a time is not after it."""
+        end = self.ends.get(facts.survey)
+        over = end is not None and facts.answered_at is not None and facts.answered_at >= end
+        return "draft" if over else self.status
 
 
 @dataclass(frozen=True)
@@ -222,7 +259,13 @@ class Ruleset:
 
 @dataclass(frozen=True)
 class Loaded:
-    """`ruleset` is None where at least one problem is an error."""
+    """`ruleset` is None where at least one problem is an error.
+
+    `sound` holds the rules that are right by themselves, so that they can be looked at although
+    others are not; None where nothing could be read.
+    """
 
     ruleset: Ruleset | None
     problems: tuple[Problem, ...]
+    sound: Ruleset | None = None
+    document: Document | None = None  # `rules.yaml` with its places

@@ -87,7 +87,8 @@ def compile_template(
     if check.remarks:
         return None, tuple(check.remarks)
     code = sandbox.compile(tree)
-    return TextTemplate(jinja2.Template.from_code(sandbox, code, {}), check.needs), ()
+    template = jinja2.Template.from_code(sandbox, code, {})
+    return TextTemplate(template, check.needs, check.prints), ()
 
 
 class _Check:
@@ -95,6 +96,7 @@ class _Check:
         self.vocabulary = vocabulary
         self.remarks: list[Remark] = []
         self.needs: dict[str, int] = {}
+        self.prints: dict[str, int] = {}
         self.loop: tuple[str, str] | None = None  # variable, list
 
     def visit(self, node: nodes.Node, sure: frozenset[str]) -> None:
@@ -125,8 +127,11 @@ class _Check:
         name = _name(node)
         if name is None:
             self.remark(node, "template: only names joined by dots can be filled in")
-        elif self.known(node, name) and name not in sure and self.can_be_empty(name):
-            self.needs.setdefault(name, node.lineno)
+        elif self.known(node, name) and self.can_be_empty(name):
+            if not (self.loop and name.partition(".")[0] == self.loop[0]):
+                self.prints.setdefault(name, node.lineno)
+            if name not in sure:
+                self.needs.setdefault(name, node.lineno)
 
     def known(self, node: nodes.Node, name: str) -> bool:
         first, _, rest = name.partition(".")
@@ -190,8 +195,10 @@ class _Check:
                 self.test(each, sure)
         else:
             name = _name(node)
-            if name not in _LISTS:
-                self.visit(node, sure | {name} if name else sure)
+            if name is None:
+                self.visit(node, sure)
+            elif name not in _LISTS:
+                self.known(node, name)
 
     def repeat(self, node: nodes.For, sure: frozenset[str]) -> None:
         name, target = _name(node.iter), _name(node.target)

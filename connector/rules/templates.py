@@ -115,11 +115,12 @@ SANDBOX: Mapping[bool, jinja2.Environment] = {html: _Sandbox(escape=html) for ht
 
 @dataclass(frozen=True)
 class TextTemplate:
-    """A compiled template. `needs` are the variables that it prints and that can be empty, with
-    the line (from 1) where each is first used."""
+    """A compiled template. `prints` are the variables that it prints and that can be empty, with
+    the line (from 1) where each is first used; `needs` are those without a default or an `if`."""
 
     compiled: jinja2.Template
     needs: Mapping[str, int]
+    prints: Mapping[str, int]
 
     def render(self, context: Mapping[str, Any]) -> str:
         """The filled text.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from connector.store.tables import (
     actions,
@@ -18,7 +18,7 @@ from connector.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
 _RESPONSE = (
@@ -103,6 +103,23 @@ def states_of(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
 def revisions_of(connection: Connection, response: str) -> Sequence[Any]:
     statement = select(revisions).where(revisions.c.response_id == response)
     return connection.execute(statement.order_by(revisions.c.number)).all()
+
+
+def facts_since(connection: Connection, since: datetime, limit: int) -> Iterator[dict[str, Any]]:
+    """What was last decided on, of the newest answers given since then; erased ones left out."""
+    given = func.coalesce(responses.c.answered_at, responses.c.received_at)
+    statement = (
+        select(decisions.c.response_id, decisions.c.facts)
+        .join(responses, responses.c.id == decisions.c.response_id)
+        .where(given >= since, responses.c.erased_at.is_(None))
+        .order_by(decisions.c.number.desc())
+        .limit(limit)
+    )
+    seen: set[str] = set()
+    for row in connection.execute(statement):
+        if row.response_id not in seen and row.facts:
+            seen.add(row.response_id)
+            yield row.facts
 
 
 def latest_verdict(connection: Connection, response: str) -> dict[str, Any]:

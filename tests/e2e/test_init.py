@@ -32,6 +32,11 @@ def written(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in files}
 
 
+def with_schema(files: dict[str, bytes]) -> dict[str, bytes]:
+    """And what editors need, made from the configuration; that of the whole is in config/."""
+    return {**files, "rules.schema.json": (ROOT / "config" / "rules.schema.json").read_bytes()}
+
+
 def texts(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [text for inner in value.values() for text in texts(inner)]
@@ -45,7 +50,7 @@ def test_it_writes_what_is_shipped_and_says_the_next_three_steps(
 ) -> None:
     place = tmp_path / "new" / "place"
     assert run("init", str(place)) == 0
-    assert written(place) == shipped.files()
+    assert written(place) == with_schema(shipped.files())
     said = capsys.readouterr().out
     assert [line[:2] for line in said.splitlines() if line[:1].isdigit()] == ["1.", "2.", "3."]
     assert f"connector --config {place / 'connector.yaml'} check" in said
@@ -91,7 +96,7 @@ def test_one_source_and_one_sink_are_in_order_as_they_stand(
 def test_all_sources_and_sinks_by_type_are_the_whole(tmp_path: Path) -> None:
     everything = ",".join((*catalog.source_types(), *catalog.sink_types()))
     assert run("init", str(tmp_path), "--only", everything) == 0
-    assert written(tmp_path) == shipped.files()
+    assert written(tmp_path) == with_schema(shipped.files())
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_force_replaces_the_files_and_touches_no_other(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text("mine")
     (tmp_path / ".env").write_text("KEY=secret")
     assert run("init", str(tmp_path), "--force") == 0
-    assert written(tmp_path) == {**shipped.files(), ".env": b"KEY=secret"}
+    assert written(tmp_path) == with_schema({**shipped.files(), ".env": b"KEY=secret"})
 
 
 def test_secrets_beside_the_shipped_files_are_never_copied() -> None:

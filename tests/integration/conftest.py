@@ -88,6 +88,12 @@ default:
 """
 
 
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test asks a vendor which names exist there."""
+    monkeypatch.setenv("CONNECTOR_ONLINE", "false")
+
+
 @dataclass
 class World:
     """The installation under test, and short ways to send it answers and look at its outbox."""

@@ -52,7 +52,7 @@ def test_every_command_and_option_that_a_page_shows_exists(page):
             assert not looks_like_a_command(shown), f"{page.name}: connector {words}"
             continue
         command = COMMANDS[f"connector {name}"]
-        options = {o for p in command.params for o in p.opts} | {"--help"}
+        options = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help"}
         for option in (w for w in shown if re.fullmatch(r"--[a-z-]+", w)):
             assert option in options, f"{page.name}: connector {words}"
 

@@ -15,6 +15,7 @@ import click
 from ruamel.yaml import YAML
 
 from connector.cli import shipped
+from connector.cli.rules.schema import write_beside
 from connector.environment import DOTENV, dotenv
 from connector.sandbox import Sandbox
 from connector.sandbox.hotjar import SITE
@@ -67,6 +68,8 @@ def staged(keep: Path | None) -> Iterator[Stage]:
         content["rules.yaml"] = without_settling(content["rules.yaml"])
         shipped.write(directory, content)
         write_environment(directory, sandbox)
+        if keep is not None:
+            write_beside(directory / CONFIG)
         yield Stage(directory, sandbox)
 
 

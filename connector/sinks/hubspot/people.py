@@ -62,6 +62,11 @@ class Owners:
         self._known: dict[str, str] = {}
         self._read_at: datetime | None = None
 
+    def addresses(self, now: datetime) -> list[str]:
+        """Of every active owner."""
+        self.resolve(["-"], now)
+        return sorted(name for name in self._known if "@" in name)
+
     def resolve(self, names: Iterable[str], now: datetime) -> dict[str, str]:
         """Those of these addresses and ids (case-folded) that stand for an active owner."""
         wanted = {name.strip().casefold() for name in names} - {""}

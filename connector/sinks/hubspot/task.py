@@ -62,6 +62,7 @@ class HubSpotTask:
     listing_gaps: ClassVar[str] = (
         "not deleted tasks, and nothing that its search index does not show yet (minutes)"
     )
+    named: ClassVar[tuple[str, ...]] = ("owner",)
     Settings = HubSpotSettings
     Params = TaskParams
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -169,6 +170,9 @@ class HubSpotTask:
         except ConnectorError as error:
             return error
         return self._creations.receipt(prepared, {"id": task_id})
+
+    def known(self, field: str, now: datetime) -> Sequence[str]:
+        return self._owners.addresses(now)
 
     def _tasks(self, ids: Iterable[str | None], now: datetime) -> dict[str, dict[str, Any]]:
         wanted = sorted({one for one in ids if one})

@@ -5,6 +5,7 @@ https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 from connector.sinks.salesforce.session import Org
 
+_CALLED = ("Name", "Email", "Username")
 MOST_VALUES = 200
 MOST_QUERY_BYTES = 12_000  # URI and headers together may have 16,384
 
@@ -58,9 +60,16 @@ def find_users(org: Org, names: Sequence[str], now: datetime) -> dict[str, str]:
             now,
         )
         for row in rows:
-            for key in {str(row.get(f) or "").casefold() for f in ("Name", "Email", "Username")}:
+            for key in {str(row.get(f) or "").casefold() for f in _CALLED}:
                 known.setdefault(key, set()).add(str(row["Id"]))
     return {name: next(iter(ids)) for name, ids in known.items() if len(ids) == 1}
+
+
+def all_users(org: Org, now: datetime) -> list[str]:
+    """Every name, user name and e-mail address that stands for exactly one active user."""
+    rows = org.query("SELECT Name, Email, Username FROM User WHERE IsActive = true", now)
+    called = [name for row in rows for name in {str(row.get(field) or "") for field in _CALLED}]
+    return sorted(name for name, count in Counter(called).items() if name and count == 1)
 
 
 def _people(

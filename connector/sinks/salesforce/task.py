@@ -30,7 +30,7 @@ from connector.sinks.salesforce.amending import Amendments
 from connector.sinks.salesforce.check import check
 from connector.sinks.salesforce.creating import Creations
 from connector.sinks.salesforce.limits import CALLS
-from connector.sinks.salesforce.people import Person, find_people, find_users
+from connector.sinks.salesforce.people import Person, all_users, find_people, find_users
 from connector.sinks.salesforce.session import Org
 from connector.sinks.salesforce.settings import SalesforceSettings, TaskParams, connect
 
@@ -61,6 +61,7 @@ class SalesforceTask:
     listing_gaps: ClassVar[str] = (
         "not what was emptied from the recycle bin, and not archived activities (about a year old)"
     )
+    named: ClassVar[tuple[str, ...]] = ("owner", "status", "fields")
     Settings = SalesforceSettings
     Params = TaskParams
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -188,6 +189,15 @@ class SalesforceTask:
 
     def check(self, now: datetime) -> Sequence[Finding]:
         return check(self._settings, self._org, self._user_ids, now)
+
+    def known(self, field: str, now: datetime) -> Sequence[str]:
+        if field == "owner":
+            return all_users(self._org, now)
+        fields = self._fields(now)
+        if field == "status":
+            values = fields.get("status", {}).get("picklistValues") or []
+            return [str(one["value"]) for one in values if one["active"]]
+        return sorted(str(one["name"]) for one in fields.values() if one["createable"])
 
     def _url(self, task_id: str) -> str:
         return f"https://{self._settings.domain}.salesforce.com/{task_id}"

@@ -31,12 +31,12 @@ class ZendeskTicket:
 
     type: ClassVar[str] = "zendesk"
     kind: ClassVar[str] = "zendesk.ticket"
-    named: ClassVar[tuple[str, ...]] = ("group",)
     unmarked = ""
     listing_gaps: ClassVar[str] = (
         "not the last minute, and not what was deleted for good; what was archived, months after "
         "its closing, may look missing"
     )
+    named: ClassVar[tuple[str, ...]] = ("group", "fields")
     Settings = ZendeskSettings
     Params = TicketParams
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -88,9 +88,10 @@ class ZendeskTicket:
             )
         return found
 
-    def known(self, field: str) -> Sequence[str]:
-        groups = self._desk.groups() if field in self.named else {}
-        return sorted(groups.values())
+    def known(self, field: str, now: datetime) -> Sequence[str]:
+        if field == "fields":
+            return sorted(field.title for field in self._desk.fields())
+        return sorted(self._desk.groups().values())
 
     def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
         """The incremental export, not the search: it does not lag by more than a minute."""

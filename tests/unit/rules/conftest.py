@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import pytest
 from connector.domain import Facts, Survey
 from connector.ports import Duration, Params, Template, TemplateName
 from connector.rules.examples import facts_of
+from connector.rules.lint import Seen, lint
 from connector.rules.load import load
 from connector.rules.model import (
     ActionKind,
@@ -50,6 +51,7 @@ class AlertParams(Params):
     text: Template
 
 
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 VOCABULARY = Vocabulary(
     actions={
         "zendesk.ticket": ActionKind(TicketParams, opens_case=True, sinks=("support-desk",)),
@@ -61,8 +63,12 @@ VOCABULARY = Vocabulary(
         "slack.message": ActionKind(AlertParams, sinks=("chat",)),
     },
     surveys={
-        "relationship": Survey(id="relationship", name="Relationship NPS", brand="Acme"),
-        "partners": Survey(id="partners", low=1, high=10, promoter_from=8, passive_from=5),
+        "relationship": Survey(
+            id="relationship", name="Relationship NPS", brand="Acme", zone="Europe/Madrid"
+        ),
+        "partners": Survey(
+            id="partners", low=1, high=10, promoter_from=8, passive_from=5, zone="America/New_York"
+        ),
         "stars": Survey(id="stars", low=1, high=5, promoter_from=None, passive_from=None),
     },
     sources=("app", "shop"),
@@ -99,6 +105,18 @@ def ruleset(load_rules: Callable[..., Loaded]) -> Callable[..., Ruleset]:
         return loaded.ruleset
 
     return made
+
+
+@pytest.fixture
+def linted() -> Callable[..., list[str]]:
+    """Rules -> every finding of `connector rules check` as text; `seen` as in `lint`."""
+
+    def found(rules: str, files: dict[str, str] | None = None, **seen: Any) -> list[str]:
+        texts = {**MAIL, **(files or {}), "rules.yaml": dedent(rules).lstrip("\n")}
+        now = seen.pop("now", NOW)
+        return [str(p) for p in lint(RulesetText(texts), VOCABULARY, now, Seen(**seen))]
+
+    return found
 
 
 @pytest.fixture

@@ -81,6 +81,88 @@ def test_a_mistyped_action_is_pinned(load_rules: Load) -> None:
     ]
 
 
+# What people write without thinking of YAML: lines of `when` -> what is told, at which place.
+YAML_TRAPS = {
+    "a comparison that opens a block": (
+        "      score: >= 9",
+        "4:14: '>= 9' is not a comparison here (write {at_least: 9})",
+    ),
+    "a comparison that is text": (
+        "      score: <= 6",
+        "4:14: score: must be a whole number, not '<= 6' (write {at_most: 6})",
+    ),
+    "a word that is a reference": (
+        "      comment: {mentions: *refund}",
+        "4:27: a value that starts with '*' has to be in quotes (write \"*refund\")",
+    ),
+    "a handle": (
+        "      customer.owner: @cx",
+        "4:23: a value that starts with '@' has to be in quotes (write \"@cx\")",
+    ),
+    "a percent sign": (
+        "      properties.discount: %5",
+        "4:28: a value that starts with '%' has to be in quotes (write \"%5\")",
+    ),
+    "a colon within a text": (
+        "      comment: refund: now",
+        "4:16: a value that holds ': ' has to be in quotes (write \"refund: now\")",
+    ),
+    "a postcode": (
+        "      customer.phone: 0123",
+        "4:23: customer.phone: must be text, not 123 (put it in quotes)",
+    ),
+    "a version": (
+        "      customer.plan: 1.10",
+        "4:22: customer.plan: must be text, not 1.1 (put it in quotes)",
+    ),
+    "a flag that is a word here": (
+        "      customer.vip: yes",
+        "4:21: customer.vip: must be true or false, not 'yes'",
+    ),
+    "a key that stands twice": (
+        "      score: 1\n      score: 2",
+        "5:7: 'score' stands twice here, first in line 4 (keep one of them)",
+    ),
+    "a tab": ("\tscore: 1", "4:1: a tab is used for indentation (use spaces)"),
+    "a list without its dash": (
+        "      any:\n        score: 1",
+        "4:7: any: must be a list (start each condition with '- ')",
+    ),
+}
+
+
+@pytest.mark.parametrize(("when", "message"), YAML_TRAPS.values(), ids=YAML_TRAPS.keys())
+def test_a_trap_of_yaml_is_told_at_its_place(load_rules: Load, when: str, message: str) -> None:
+    assert told(load_rules, when=when) == [message]
+
+
+# And what other readers of YAML make something else of; here it is what was written.
+HARMLESS = {
+    "properties.country: NO": "NO",
+    "language: no": "no",
+    "properties.opens: 9:30": "9:30",
+    "properties.closes: 17:30:00": "17:30:00",
+    "properties.since: 2026-03-01": "2026-03-01",
+    "customer.plan: on": "on",
+}
+
+
+@pytest.mark.parametrize(("when", "meant"), HARMLESS.items())
+def test_what_looks_like_a_trap_and_is_none(load_rules: Load, when: str, meant: str) -> None:
+    loaded = load_rules(AROUND.format(when=f"      {when}", then=SOME_THEN))
+    assert loaded.ruleset
+    (condition,) = loaded.ruleset.rules[0].when.members
+    assert condition.wanted == meant  # type: ignore[union-attr]  # the only member is a condition
+
+
+def test_a_text_that_is_cut_off_by_a_hash_is_a_warning(load_rules: Load) -> None:
+    (problem,) = load_rules(AROUND.format(when="      comment: a #tag", then=SOME_THEN)).problems
+    assert str(problem) == (
+        "rules.yaml:4:18: warning: '#tag' is read as a comment (put the whole value in quotes; "
+        "write '# ' with a space for a comment)"
+    )
+
+
 CONDITIONS = [
     ("      plan: pro", "4:7: unknown field 'plan' (did you mean 'customer.plan'?)"),
     ("      customer.plna: pro", "4:7: unknown field 'customer.plna' "
@@ -226,7 +308,7 @@ def test_a_wrong_file_is_told(load_rules: Load, text: str, messages: list[str]) 
 
 RULES = [
     ("id: x\nwhen: {score: 1}\nthen: [{log: {}}]\nhodlout: 10%", "unknown key 'hodlout' (allowed: "
-     "examples, id, name, note, owner, status, stop, then, when)"),
+     "examples, id, name, note, owner, status, stop, then, until, when)"),
     ("id: x\nwhen: {score: 1}\nthen: [{log: {}}]\nstatus: of", "status: 'of' is not allowed "
      "(allowed: draft, shadow, live)"),
     ("id: x\nwhen: {score: 1}\nthen: {log: {}}", "then: must be a list (start each line of it "
@@ -264,7 +346,7 @@ def test_a_wrong_rule_is_told(load_rules: Load, rule: str, message: str) -> None
     assert problem.line > 1
 
 
-@pytest.mark.parametrize("key", ["cap", "hours", "holdout", "until"])
+@pytest.mark.parametrize("key", ["cap", "hours", "holdout"])
 def test_keys_that_do_not_exist_are_refused(load_rules: Load, key: str) -> None:
     rule = f"rules:\n  - id: x\n    when: {{score: 1}}\n    then: [{{log: {{}}}}]\n    {key}: 1\n"
     (problem,) = load_rules(rule).problems

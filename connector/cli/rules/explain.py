@@ -1,4 +1,4 @@
-"""`connector rules`: check the files; explain what they say about one response, and why."""
+"""`connector rules explain`: what the rules said about one response, and why."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import click
 
 from connector.cli.common import (
     as_json,
-    counted,
     existing_store,
     find_response,
     load_settings,
     print_json,
-    print_problems,
     row_dict,
 )
 from connector.cli.tables import cell
@@ -21,46 +19,10 @@ from connector.cli.tables import cell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connector.config import Settings
-    from connector.domain import Problem
     from connector.rules.explain import GroupReport, RuleReport
 
 
-@click.group()
-def rules() -> None:
-    """Check the rules; explain a decision."""
-
-
-def rule_problems(settings: Settings) -> tuple[Problem, ...]:
-    """Every problem of rules and templates, failing examples included."""
-    from connector.rules.check import check as check_examples
-    from connector.rules.load import load, read_directory
-
-    text = read_directory(settings.rules, settings.templates)
-    loaded = load(text, settings.vocabulary())
-    found = list(loaded.problems)
-    if loaded.ruleset is not None:
-        found += [p for p in check_examples(loaded.ruleset) if p not in found]
-    return tuple(found)
-
-
-@rules.command()
-@as_json
-@click.pass_context
-def check(ctx: click.Context, as_json: bool) -> int:
-    """Check the rules and templates, and run every rule's own examples."""
-    problems = rule_problems(load_settings(ctx, secrets=False, store=False))
-    if as_json:
-        print_json([problem.model_dump() for problem in problems])
-    else:
-        print_problems(problems)
-    errors = sum(problem.severity == "error" for problem in problems)
-    if not as_json:
-        click.echo(f"{counted(errors, 'mistake')}." if errors else "The rules are in order.")
-    return 3 if errors else 0
-
-
-@rules.command()
+@click.command()
 @click.argument("response")
 @as_json
 @click.pass_context

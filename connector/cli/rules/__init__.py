@@ -1,0 +1,18 @@
+"""`connector rules`: one module for each question that one can ask the rules."""
+
+from __future__ import annotations
+
+import click
+
+from connector.cli.lazy import LazyGroup
+
+_COMMANDS = {
+    "check": ("connector.cli.rules.check:check", "Check rules and templates; try the examples."),
+    "explain": ("connector.cli.rules.explain:explain", "Say why each rule fired for an answer."),
+    "schema": ("connector.cli.rules.schema:schema", "Write the JSON Schema for your editor."),
+}
+
+
+@click.group(cls=LazyGroup, lazily=_COMMANDS)
+def rules() -> None:
+    """Check the rules, help your editor, explain a decision."""
