@@ -42,13 +42,13 @@ def test_the_announcement_is_a_message_that_the_chat_sink_understands(world):
     store.write(lambda c: alarms.raise_alarm(c, "surge", "app", "too many", world.now))
     do_chores(world.workspace, world.now)
 
-    from connector.delivery import order_of
+    from connector.domain import Order
     from connector.store import browsing
 
     with store.read() as connection:
         row = browsing.show_action(connection, world.actions(sink="chat")[0].id)
     sink = world.workspace.new_sink("chat")
-    [body] = sink.prepare([order_of(row)], world.now)
+    [body] = sink.prepare([Order.model_validate(row.order)], world.now)
     assert b"too many" in body
     assert b"#ops" in body
 
