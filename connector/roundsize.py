@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from connector.ports import Capabilities
 
-ROUND_SECONDS = 0.25  # so long an idle neighbour may wait for work that we hold
+ROUND_SECONDS = 0.5  # so long an idle neighbour may wait for work that we hold
 MOST = 200
 
 
