@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from connector.store.arrivals import Stored
     from connector.workspace import Workspace
 
-POLL_LEASE = timedelta(minutes=5)
+POLL_LEASE = timedelta(minutes=2)  # begins anew with each page; reading one takes a minute at most
 _PROBE_AFTER = timedelta(minutes=5)
 _STUCK_AFTER = timedelta(hours=1)
 

@@ -98,6 +98,7 @@ class Embedded:
         self._lock = alone.take_lock(self.workspace.store)
         if self._lock is not None:
             self.workspace.store.write(sending.free_leases)
+            self.workspace.store.write(arrivals.free_leases)
 
     def _spawn(self, name: str, step: Callable[[], float], bell: Bell) -> None:
         loop = functools.partial(self._forever, name, step, bell)

@@ -206,5 +206,10 @@ def lease_source(connection: Connection, source: str, now: datetime, lease: time
     return connection.execute(statement).rowcount == 1
 
 
+def free_leases(connection: Connection) -> None:
+    """For the only engine of a store, at its start: whoever read a source is dead."""
+    connection.execute(update(sources).values(lease_until=None))
+
+
 def update_source(connection: Connection, source: str, **values: object) -> None:
     connection.execute(update(sources).where(sources.c.id == source).values(**values))

@@ -182,4 +182,4 @@ def test_a_poll_that_takes_long_keeps_its_lease(world, monkeypatch):
 
     pages = [Pulled(records=records(1, at=str(n)), cursor=f"c{n}", more=True) for n in range(3)]
     intake.poll(world.workspace, "app", Slow(*pages), world.now)
-    assert [lease.total_seconds() for lease in leases] == [540, 780, 1020]
+    assert [lease.total_seconds() for lease in leases] == [360, 600, 840]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import select, update
 
 from connector.engine.chores import do_chores
 from connector.engine.embedded import Embedded
 from connector.errors import Invalid
 from connector.store import arrivals
+from connector.store.tables import actions
 from connector.workspace import Workspace
 from tests.integration.far_side import Post
 
@@ -140,3 +144,20 @@ rules:
 
     assert later.decide().changes == {"new": 1}
     assert [a.sink for a in later.actions()] == ["helpdesk"]
+
+
+def test_an_engine_that_starts_frees_what_its_dead_predecessor_held(world):
+    if not world.workspace.store.is_sqlite:
+        pytest.skip("on PostgreSQL another process may live; its leases run out")
+    store, held = world.workspace.store, {"lease_until": world.now + timedelta(minutes=2)}
+    store.write(lambda c: arrivals.update_source(c, "app", **held))
+    world.answer(id="1", score=2)
+    store.write(lambda c: c.execute(update(actions).values(**held)))
+
+    engine = Embedded(world.workspace)
+    engine._take_lock()
+    engine.stop()
+
+    with store.read() as connection:
+        assert arrivals.source_row(connection, "app").lease_until is None
+        assert connection.scalars(select(actions.c.lease_until)).all() == [None]
