@@ -10,9 +10,10 @@ import pytest
 from connector import rounds
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, Refused, TryLater
+from connector.keeper import LEASE
 from connector.store import outbox, sending
 from connector.store.database import StoreDown
-from tests.integration.far_side import HOUR, MESSAGES, Post
+from tests.integration.far_side import CASES, HOUR, MESSAGES, Post
 
 DAY = timedelta(days=1)
 
@@ -255,6 +256,24 @@ def test_a_receipt_that_comes_after_its_person_was_erased_says_what_to_delete(po
     assert "https://acme.example.com/9" in message
     [case] = post.world.actions(sink="desk")
     assert (case.state, case.remote_id, case.remark) == ("done", "T-9", None)
+
+
+def test_a_receipt_that_comes_after_a_refusal_to_its_successor_makes_no_second_case(post):
+    """Who took over was refused under the same key, and was sure that nothing is there."""
+    post.world.answer(id="1", score=2)
+    post.desk.capabilities = replace(CASES, key_lifetime=timedelta(minutes=110))
+
+    def slow(batch):
+        receipts = [post.desk.make(one) for one in batch]
+        post.desk.refuses(Refused("this requester is suspended"))
+        assert post.deliver(after=LEASE + timedelta(seconds=1)) == {"parked": 1}
+        return receipts
+
+    post.desk.then = [slow]
+    assert post.deliver() == {"done": 1}
+    post.world.answer(id="1", score=2, comment="a refund!", revised="2026-11-20T12:01:00Z")
+    post.settle()
+    assert [key.endswith("-r2") for key, _ in post.desk.made] == [False, True], "a note"
 
 
 @pytest.mark.parametrize("sides", [MESSAGES])
