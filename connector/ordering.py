@@ -132,9 +132,15 @@ class _Placing:
             # A new fence: whoever holds the old content must not send it any more.
             fresh |= {"fence": existing.fence + 1, "lease_until": None, "finished_at": None}
             outbox.change_action(self.connection, existing.id, **row, **fresh)
+            self.end_alarm(existing)
         self.kept.add(row["key"])
         if row["state"] == "waiting":
             self.outbox.sinks.add(row["sink"])
+
+    def end_alarm(self, parked: Any) -> None:
+        """It is tried anew, or not wanted any more: nobody has to look."""
+        if parked.state == "parked":
+            alarms.end_about(self.connection, [parked.id], self.now)
 
 
 def place_orders(
@@ -319,6 +325,7 @@ def _tidy(placing: _Placing) -> None:
         if unsent or (row.amends is not None and row.state == "parked"):
             values = {"state": "superseded", "error": "a newer revision of the answer wants other"}
             outbox.change_action(placing.connection, row.id, **values, finished_at=placing.now)
+            placing.end_alarm(row)
         elif row.opens_case and row.amends is None and _may_exist(row):
             _tell_changed(placing, row)
 

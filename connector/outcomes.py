@@ -121,7 +121,10 @@ def address_hash(order: Order) -> str | None:
 def _succeed(connection: Connection, tries: Sequence[Tried], now: datetime) -> None:
     rows = [one.claimed.row for one in tries]
     made = {one.claimed.row.id: one.result for one in tries if isinstance(one.result, Receipt)}
+    if not rows:
+        return
     erased = sending.keep_receipts(connection, made, now)
+    alarms.end_about(connection, list(made), now)
     for row in rows:
         receipt = made[row.id]
         if row.id in erased:

@@ -11,7 +11,7 @@ from connector.store.arrivals import insert_ignoring
 from connector.store.tables import alarms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 AlarmKind = Literal[
     "alarm-channel",
@@ -65,6 +65,15 @@ def clear_alarm(connection: Connection, kind: AlarmKind, subject: str, now: date
         update(alarms)
         .where(alarms.c.kind == kind, alarms.c.subject == subject, alarms.c.cleared_at.is_(None))
         .values(cleared_at=now)
+    )
+
+
+def end_about(connection: Connection, actions: Collection[int], now: datetime) -> None:
+    """These actions are neither parked nor in doubt any more."""
+    subjects = [f"action {id}" for id in actions]
+    ended = alarms.c.kind.in_(("parked", "in_doubt")) & alarms.c.subject.in_(subjects)
+    connection.execute(
+        update(alarms).where(ended, alarms.c.cleared_at.is_(None)).values(cleared_at=now)
     )
 
 
