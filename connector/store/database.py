@@ -89,7 +89,7 @@ class Store:
                 raise StoreDown("the store is closed")
             if self._hands is None:
                 self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="store-hand")
-        return self._hands.submit(self.write, work)
+            return self._hands.submit(self.write, work)
 
     def _sqlite_writer(self) -> writer.Writer:
         with self._lock:
