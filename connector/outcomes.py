@@ -25,11 +25,15 @@ _NOTHING_SENT: dict[str, Any] = {"request": None, "first_sent_at": None}
 
 @dataclass(slots=True)
 class Claimed:
-    """An action in hand: its row as it was claimed, its order, and the bytes to send."""
+    """An action in hand: its row as it was claimed, its order, and the bytes to send.
+
+    `absent`: it was looked for, and it is not at the far side.
+    """
 
     row: Any
     order: Order | None
     body: bytes = b""
+    absent: bool = False
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from connector import faultpoints, outcomes, retry
 from connector.domain import Order, Prepared, Receipt
-from connector.errors import ConnectorError, Paused, TryLater
+from connector.errors import ConnectorError, Paused, Refused, TryLater
 from connector.keeper import LEASE
 from connector.outcomes import Claimed, Tried
 from connector.ports import Sink
@@ -184,6 +184,7 @@ class Round:
                 # The last call may have begun so much later than it was marked.
                 sure_at = self._last_send(one.row) + self.can.look_again_after + LATE
                 if result is None and now >= sure_at:
+                    one.absent = True
                     missing.append(Tried(one, None, "find", now))
                     continue
                 slow = "not found yet; a slow far side may still make it"
@@ -219,9 +220,27 @@ class Round:
                 tried += [Tried(*each, "send", began) for each in zip(some, results, strict=True)]
             if tried:
                 faultpoints.reach("sent", tried[0].claimed.row.sink)
-        self._record(tried)
+        unsure = [one for one in tried if self._tells_little(one)]
+        self._record([one for one in tried if one not in unsure] if unsure else tried)
         if tried:
             faultpoints.reach("recorded", tried[0].claimed.row.sink)
+        if unsure:
+            self._look_behind(unsure)
+
+    def _tells_little(self, tried: Tried) -> bool:
+        """A refusal of what was sent before and never heard of: that first send may have worked."""
+        one = tried.claimed
+        unheard = one.row.request is not None and not one.absent
+        return isinstance(tried.result, Refused) and unheard and self.can.can_find
+
+    def _look_behind(self, refused: Sequence[Tried]) -> None:
+        """Only what is not there was refused; only that may be built anew."""
+        self.left += [one.claimed for one in refused]  # as if it had not been sent this time
+        self._find([one.claimed for one in refused])
+        there = [one for one in refused if not one.claimed.absent]
+        if there:
+            self.store.write(lambda c: outcomes.keep_attempts(c, there, self.clock()))
+        self._record([one for one in refused if one.claimed.absent])
 
     def _start(self, connection: Connection, ready: Sequence[Claimed], now: datetime) -> set[int]:
         """Mark as sending what is still ours and still wanted; all in one commit."""
