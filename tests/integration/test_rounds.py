@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector import delivery, keeper, rounds
+from connector import calling, delivery, keeper
 from connector.delivery import Courier
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, TryLater
@@ -110,7 +110,7 @@ def test_who_slept_between_marking_and_calling_does_not_call_any_more(post):
     make = post.desk.make
 
     def slow(batch: Any) -> Any:
-        post.world.now += rounds.LATE
+        post.world.now += calling.LATE
         return [make(one) for one in batch]
 
     post.desk.then = [slow]
@@ -223,7 +223,7 @@ def test_what_was_let_go_before_its_round_is_over_gets_no_lease_again(post):
     def slow(orders: Any, now: Any) -> Any:
         built = prepare(orders, now)
         if len(post.desk.orders) == 2:
-            post.world.now += rounds.LATE
+            post.world.now += calling.LATE
             return [TryLater("the look-up failed", 5)]
         return built
 
@@ -267,7 +267,11 @@ def test_a_receipt_for_somebody_who_was_erased_meanwhile_costs_the_others_nothin
 
 @pytest.mark.parametrize(
     "odd",
-    [{"remote_id": "7\x00"}, {"remote_id": "7", "url": "\ud800"}, {"remote_id": "7", "remark": "\0"}],
+    [
+        {"remote_id": "7\x00"},
+        {"remote_id": "7", "url": "\ud800"},
+        {"remote_id": "7", "remark": "\0"},
+    ],
 )
 def test_a_receipt_that_no_database_takes_costs_the_others_nothing(post, odd):
     post.desk.capabilities = replace(KEYED, batch=5)
