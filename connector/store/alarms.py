@@ -68,6 +68,24 @@ def clear_alarm(connection: Connection, kind: AlarmKind, subject: str, now: date
     )
 
 
+def clear_kinds(
+    connection: Connection, kinds: Collection[AlarmKind], now: datetime, subject: str | None = None
+) -> None:
+    """All of these kinds, about one subject or about any."""
+    about = alarms.c.kind.in_(kinds) & alarms.c.cleared_at.is_(None)
+    if subject is not None:
+        about &= alarms.c.subject == subject
+    connection.execute(update(alarms).where(about).values(cleared_at=now))
+
+
+def clear_quiet(connection: Connection, kinds: Collection[AlarmKind], now: datetime) -> None:
+    """What has not happened again for a day is over."""
+    quiet = alarms.c.kind.in_(kinds) & (alarms.c.last_at <= now - _QUIET)
+    connection.execute(
+        update(alarms).where(quiet, alarms.c.cleared_at.is_(None)).values(cleared_at=now)
+    )
+
+
 def end_about(connection: Connection, actions: Collection[int], now: datetime) -> None:
     """These actions are neither parked nor in doubt any more."""
     subjects = [f"action {id}" for id in actions]

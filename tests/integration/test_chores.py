@@ -36,19 +36,27 @@ def test_an_alarm_is_announced_once_in_the_log_and_in_the_channel(world, caplog)
     assert (message.kind, message.state) == ("slack.message", "waiting")
 
 
+def test_trouble_that_has_no_other_end_is_over_after_a_quiet_day(world):
+    store, day = world.workspace.store, timedelta(days=1)
+    for kind, last in (("engine", day), ("unrendered", day / 2), ("parked", day)):
+        store.write(lambda c, k=kind, at=world.now - last: alarms.raise_alarm(c, k, "x", "", at))
+    do_chores(world.workspace, world.now)
+    assert open_alarms(world) == ["unrendered", "parked"]
+
+
 def test_the_announcement_is_a_message_that_the_chat_sink_understands(world):
     with_settings(world, alarms=AlarmChannel(sink="chat", channel="#ops"))
     store = world.workspace.store
     store.write(lambda c: alarms.raise_alarm(c, "surge", "app", "too many", world.now))
     do_chores(world.workspace, world.now)
 
-    from connector.delivery import order_of
+    from connector.domain import Order
     from connector.store import browsing
 
     with store.read() as connection:
         row = browsing.show_action(connection, world.actions(sink="chat")[0].id)
     sink = world.workspace.new_sink("chat")
-    [body] = sink.prepare([order_of(row)], world.now)
+    [body] = sink.prepare([Order.model_validate(row.order)], world.now)
     assert b"too many" in body
     assert b"#ops" in body
 
