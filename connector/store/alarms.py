@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, case, null, select, update
+from sqlalchemy import Connection, bindparam, case, null, select, update
 
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import alarms
@@ -35,6 +35,15 @@ AlarmKind = Literal[
 ]
 CHANNEL: AlarmKind = (
     "alarm-channel"  # the channel itself fails: said in the log alone, or it would never end
+)
+_END_ABOUT = (
+    update(alarms)
+    .where(
+        alarms.c.kind.in_(("parked", "in_doubt")),
+        alarms.c.subject.in_(bindparam("subjects", expanding=True)),
+        alarms.c.cleared_at.is_(None),
+    )
+    .values(cleared_at=bindparam("now"))
 )
 _QUIET = timedelta(days=1)  # what comes back after so long is news again
 
@@ -89,10 +98,7 @@ def clear_quiet(connection: Connection, kinds: Collection[AlarmKind], now: datet
 def end_about(connection: Connection, actions: Collection[int], now: datetime) -> None:
     """These actions are neither parked nor in doubt any more."""
     subjects = [f"action {id}" for id in actions]
-    ended = alarms.c.kind.in_(("parked", "in_doubt")) & alarms.c.subject.in_(subjects)
-    connection.execute(
-        update(alarms).where(ended, alarms.c.cleared_at.is_(None)).values(cleared_at=now)
-    )
+    connection.execute(_END_ABOUT, {"subjects": subjects, "now": now})
 
 
 def open_alarms(connection: Connection) -> Sequence[Any]:
