@@ -19,7 +19,8 @@ from sqlalchemy.exc import IntegrityError
 from connector import __version__, faultpoints
 from connector.errors import Invalid
 from connector.facts import gather
-from connector.ordering import Placed, place_orders
+from connector.ordering import place_orders
+from connector.placing import Placed
 from connector.rules.decide import decide
 from connector.store import alarms, answers, arrivals, recovering
 from connector.store.arrivals import Settled

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from connector import faultpoints
+from connector.calling import Clock
 from connector.keeper import LEASE, Keeper
 from connector.ports import Metered, Sink
-from connector.rounds import Clock, Delivered, Round
+from connector.rounds import Delivered, Round
 from connector.roundsize import RoundSize
 from connector.store import limits, recovering, sending
 
@@ -60,7 +61,7 @@ class Courier:
                     self._store, self._sink, self._clock, done, self._turn.settle, restored
                 )
                 round_.deliver(rows, cases)
-                self.size.learn(asked, len(rows), round_.calling)
+                self.size.learn(asked, len(rows), round_.calls.seconds)
         elif done.again_at is None:
             self.size.learn(asked, 0, 0.0)
         return done

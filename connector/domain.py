@@ -7,7 +7,16 @@ import re
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from connector.text import storable
 
 Scalar = str | int | float | bool | None
 Segment = Literal["promoter", "passive", "detractor"]
@@ -218,6 +227,12 @@ class Receipt(Value):
     url: str = ""
     remark: str = ""
     needs_attention: bool = False
+
+    @field_validator("remote_id", "url", "remark", mode="before")
+    @classmethod
+    def _as_stored(cls, told: object) -> object:
+        """One odd receipt must not cost a round all the others."""
+        return storable(told) if isinstance(told, str) else told
 
 
 class Finding(Value):

@@ -25,11 +25,15 @@ _NOTHING_SENT: dict[str, Any] = {"request": None, "first_sent_at": None}
 
 @dataclass(slots=True)
 class Claimed:
-    """An action in hand: its row as it was claimed, its order, and the bytes to send."""
+    """An action in hand: its row as it was claimed, its order, and the bytes to send.
+
+    `absent`: it was looked for, and it is not at the far side.
+    """
 
     row: Any
     order: Order | None
     body: bytes = b""
+    absent: bool = False
 
 
 @dataclass(slots=True)
@@ -121,7 +125,10 @@ def address_hash(order: Order) -> str | None:
 def _succeed(connection: Connection, tries: Sequence[Tried], now: datetime) -> None:
     rows = [one.claimed.row for one in tries]
     made = {one.claimed.row.id: one.result for one in tries if isinstance(one.result, Receipt)}
+    if not rows:
+        return
     erased = sending.keep_receipts(connection, made, now)
+    alarms.end_about(connection, list(made), now)
     for row in rows:
         receipt = made[row.id]
         if row.id in erased:

@@ -16,12 +16,15 @@ from connector.cli.common import (
     print_fields,
     print_json,
     row_dict,
+    utc_now,
 )
 from connector.cli.tables import cell, print_table
 from connector.text import clean_email
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from connector.store.alarms import AlarmKind
 
 _UNREAD = ("quarantined", "held")
 
@@ -164,9 +167,12 @@ def unread(ctx: click.Context, limit: int, as_json: bool) -> int:
 @click.pass_context
 def replay(ctx: click.Context, source: str | None) -> int:
     """Read quarantined and held records again, after their cause was mended."""
-    from connector.store import arrivals
+    from connector.store import alarms, arrivals
 
     def work(connection: Connection) -> int:
+        # They are raised again where it is not mended.
+        about: tuple[AlarmKind, ...] = ("source-missing", "undecided", "unknown-survey")
+        alarms.clear_kinds(connection, about, utc_now(), source)
         return sum(arrivals.reopen_arrivals(connection, state, source) for state in _UNREAD)
 
     with looking(ctx) as here:

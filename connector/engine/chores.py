@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# They come again as long as their cause lasts, and nothing says that it is gone.
+_OVER_WHEN_QUIET: tuple[alarms.AlarmKind, ...] = (alarms.CHANNEL, "engine", "unrendered")
+
 
 def do_chores(workspace: Workspace, now: datetime) -> set[str]:
     """All of them; returns the sinks that have new work.
@@ -30,6 +33,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
     """
     workspace.store.write(lambda c: _notice_silence(c, workspace, now))
     workspace.store.write(lambda c: _notice_missing_sinks(c, workspace, now))
+    workspace.store.write(lambda c: alarms.clear_quiet(c, _OVER_WHEN_QUIET, now))
     rung = workspace.store.write(lambda c: _announce(c, workspace, now))
     apply_retention(workspace.store, workspace.settings, now)
     _heartbeat(workspace.settings.heartbeat_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -67,8 +68,9 @@ class Patrol:
 
     def ring(self, wakeup: Wakeup) -> None:
         """While nobody rings, what this process would wake in another it does itself."""
-        if self._alone and wakeup in self._every and not self._stopping.is_set():
-            self._walkers.submit(self._go, wakeup)
+        if self._alone and wakeup in self._every:
+            with contextlib.suppress(RuntimeError):  # it is stopped: nothing more is begun
+                self._walkers.submit(self._go, wakeup)
 
     def look(self) -> list[Wakeup]:
         """One round; returns what it has set going."""

@@ -23,6 +23,7 @@ class WebServer:
         self.host, self.port = host, self._socket.getsockname()[1]
         config = uvicorn.Config(
             application,
+            log_config=None,  # through our own log: a traceback's words may be a customer's
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -83,8 +83,9 @@ def work(
     log.info("working: %s", ", ".join(sorted({wakeup.queue for wakeup in every})))
     patrol.start()
     worker.start()
+    stages.stopping.set()  # also where no signal has ended it
+    patrol.stop()  # what it has set going needs its leases renewed until it is finished
     stages.close()
-    patrol.stop()
     doorbell.close()
     log.info("stopped; the calls in flight are finished")
     return worker.exitcode or 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, case, null, select, update
+from sqlalchemy import Connection, bindparam, case, null, select, update
 
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import alarms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 AlarmKind = Literal[
     "alarm-channel",
@@ -35,6 +35,15 @@ AlarmKind = Literal[
 ]
 CHANNEL: AlarmKind = (
     "alarm-channel"  # the channel itself fails: said in the log alone, or it would never end
+)
+_END_ABOUT = (
+    update(alarms)
+    .where(
+        alarms.c.kind.in_(("parked", "in_doubt")),
+        alarms.c.subject.in_(bindparam("subjects", expanding=True)),
+        alarms.c.cleared_at.is_(None),
+    )
+    .values(cleared_at=bindparam("now"))
 )
 _QUIET = timedelta(days=1)  # what comes back after so long is news again
 
@@ -66,6 +75,30 @@ def clear_alarm(connection: Connection, kind: AlarmKind, subject: str, now: date
         .where(alarms.c.kind == kind, alarms.c.subject == subject, alarms.c.cleared_at.is_(None))
         .values(cleared_at=now)
     )
+
+
+def clear_kinds(
+    connection: Connection, kinds: Collection[AlarmKind], now: datetime, subject: str | None = None
+) -> None:
+    """All of these kinds, about one subject or about any."""
+    about = alarms.c.kind.in_(kinds) & alarms.c.cleared_at.is_(None)
+    if subject is not None:
+        about &= alarms.c.subject == subject
+    connection.execute(update(alarms).where(about).values(cleared_at=now))
+
+
+def clear_quiet(connection: Connection, kinds: Collection[AlarmKind], now: datetime) -> None:
+    """What has not happened again for a day is over."""
+    quiet = alarms.c.kind.in_(kinds) & (alarms.c.last_at <= now - _QUIET)
+    connection.execute(
+        update(alarms).where(quiet, alarms.c.cleared_at.is_(None)).values(cleared_at=now)
+    )
+
+
+def end_about(connection: Connection, actions: Collection[int], now: datetime) -> None:
+    """These actions are neither parked nor in doubt any more."""
+    subjects = [f"action {id}" for id in actions]
+    connection.execute(_END_ABOUT, {"subjects": subjects, "now": now})
 
 
 def open_alarms(connection: Connection) -> Sequence[Any]:

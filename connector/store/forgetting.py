@@ -105,6 +105,8 @@ def empty_response(connection: Connection, response: str, now: datetime) -> None
     connection.execute(update(attempts).where(attempts.c.action_id.in_(mine)).values(error=None))
     about = alarms.c.subject.in_([f"action {id}" for id in mine])
     connection.execute(update(alarms).where(about).values(message="the person was erased"))
+    parked = about & (alarms.c.kind == "parked") & alarms.c.cleared_at.is_(None)
+    connection.execute(update(alarms).where(parked).values(cleared_at=now))
     unsent = ("waiting", "held", "sending", "parked")
     connection.execute(
         update(actions)

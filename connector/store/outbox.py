@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
-from connector.store.alarms import clear_alarm
+from connector.store.alarms import end_about
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import accounts, actions, suppressions
 
@@ -69,6 +69,7 @@ def look_again(connection: Connection, action: int, now: datetime) -> None:
     """Bring back what was parked although it may exist at the far side: it is looked for first."""
     back: dict[str, Any] = {"state": "sending", "due_at": now, "lease_until": None, "error": None}
     change_action(connection, action, **back, failing_since=None, finished_at=None)
+    end_about(connection, [action], now)
 
 
 def cases_since(connection: Connection, source: str, since: datetime, enough: int) -> int:
@@ -170,17 +171,17 @@ def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str
     knew (a long outage, a mistake of ours) is looked for first.
     """
     chosen = actions.c.id.in_(ids) & (actions.c.state == "parked")
-    rows = connection.execute(select(actions.c.id, actions.c.sink, actions.c.account).where(chosen))
+    columns = (actions.c.id, actions.c.sink, actions.c.account)
+    rows = connection.execute(select(*columns).where(chosen)).all()
     counts: dict[str, int] = {}
-    paused: set[str] = set()
-    for row in rows.all():
+    for row in rows:
         counts[row.sink] = counts.get(row.sink, 0) + 1
-        paused.add(row.account)
-        clear_alarm(connection, "parked", f"action {row.id}", now)
+    end_about(connection, [row.id for row in rows], now)
     state = case((actions.c.first_sent_at.is_(None), "waiting"), else_="sending")
     fresh = {"state": state, "due_at": now, "attempts": 0, "failing_since": None, "error": None}
     fresh |= {"finished_at": None, "lease_until": None}
     connection.execute(update(actions).where(chosen).values(**fresh))
-    over = accounts.c.account.in_(paused) & (accounts.c.paused_until > now)
+    paused = accounts.c.account.in_({row.account for row in rows})
+    over = paused & (accounts.c.paused_until > now)
     connection.execute(update(accounts).where(over).values(paused_until=now))
     return counts

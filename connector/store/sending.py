@@ -176,7 +176,12 @@ _ITS = {"its_id": actions.c.id.type, "its_fence": actions.c.fence.type}
 _SENT = {"body": actions.c.request.type, "first": actions.c.first_sent_at.type}
 _BEFORE = {"was": actions.c.state.type, "tries": actions.c.attempts.type}
 _BEFORE |= {"last": actions.c.last_sent_at.type}
-_RENEW = ForEach(_ITS, lambda of: _ours(of).values(lease_until=bindparam("until")))
+_RENEW = ForEach(
+    _ITS,
+    lambda of: (
+        _ours(of).where(actions.c.lease_until.is_not(None)).values(lease_until=bindparam("until"))
+    ),
+)
 _START = ForEach(_ITS | _SENT, _marked)
 _START_UNFENCED = ForEach(_ITS | _SENT, lambda of: _marked(of, fenced=False))
 _GIVE_BACK = ForEach(
@@ -216,7 +221,7 @@ def start(
 def renew(
     connection: Connection, claimed: Collection[Any], now: datetime, lease: timedelta
 ) -> None:
-    """Longer leases for what is still ours."""
+    """Longer leases for what is still ours; not for what was let go before its round is over."""
     _RENEW.run(connection, sorted((row.id, row.fence) for row in claimed), until=now + lease)
 
 
@@ -241,6 +246,8 @@ _KEEP = ForEach(
             remote_id=of["remote"],
             url=of["where"],
             remark=of["said"],
+            # Whoever had it after us may have been sure that nothing is there.
+            first_sent_at=func.coalesce(actions.c.first_sent_at, bindparam("now")),
             finished_at=bindparam("now"),
             lease_until=None,
             error=None,

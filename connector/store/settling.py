@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, insert, select
 
 from connector.store import outbox
-from connector.store.alarms import clear_alarm
+from connector.store.alarms import end_about
 from connector.store.tables import actions, attempts
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def resolve(
             outbox.drop_amendments(connection, row, False, now)  # nobody knows where they belong
         outbox.change_action(connection, row.id, **values)
         _note(connection, row, "there" if there else "not needed", said, now)
-        for kind in ("parked", "in_doubt"):
-            clear_alarm(connection, kind, f"action {row.id}", now)
+        end_about(connection, [row.id], now)
         counts[row.sink] = counts.get(row.sink, 0) + 1
     return counts
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -75,7 +76,11 @@ class _Receiver:
         source = request.path_params["source"]
         if source not in self.sources:
             return PlainTextResponse("unknown source\n", 404)
-        body = await self._body(request)
+        try:
+            body = await self._body(request)
+        except ClientDisconnect:
+            log.warning("a sender hung up within its webhook", extra={"source": source})
+            return Response(status_code=400)  # which nobody reads
         if body is None:
             log.warning("webhook larger than max_body_kb refused", extra={"source": source})
             return PlainTextResponse(f"larger than {self.most // 1024} kB\n", 413)

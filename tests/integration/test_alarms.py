@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from connector import erasure
 from connector.config import AlarmChannel
 from connector.engine.chores import do_chores
 from connector.errors import LookFirst, Paused, Refused, TryLater
 from connector.intake import poll
+from connector.keeper import LEASE
 from connector.store import alarms, arrivals
 from tests.integration.far_side import HOUR, Post
 
@@ -47,6 +49,43 @@ def test_many_alarms_with_one_cause_are_one_message(post):
     assert message.startswith("30 alarms of the kind 'parked'")
     assert "no such group" in message
     assert chores(post) == []
+
+
+def test_an_alarm_about_an_action_ends_when_its_action_is_made_or_not_wanted_any_more(post):
+    for id in "12":
+        post.world.answer(id=id, score=2)
+    post.desk.refuses(Refused("no such group"))
+    post.deliver()
+    assert "parked" in post.alarms()
+
+    later = "2026-11-20T12:01:00Z"
+    post.world.answer(id="1", score=2, comment="now with words", revised=later)
+    assert post.world.actions(state="parked"), "the other one still is"
+    assert "parked" in post.alarms()
+    post.world.answer(id="2", score=9, revised=later)
+    assert post.alarms() == {}
+
+
+def test_a_doubt_ends_with_the_late_receipt(post):
+    post.world.answer(id="1", score=2, comment="a refund!")
+
+    def slow(batch):
+        receipts = [post.sides["chat"].make(one) for one in batch]
+        assert post.deliver("chat", after=LEASE + timedelta(seconds=1)) == {"in_doubt": 1}
+        assert "in_doubt" in post.alarms()
+        return receipts
+
+    post.sides["chat"].then = [slow]
+    assert post.deliver("chat") == {"done": 1}
+    assert post.alarms() == {}
+
+
+def test_nobody_is_asked_to_retry_what_was_erased(post):
+    post.world.answer(id="1", score=2, email="ana@example.com")
+    post.desk.refuses(Refused("no such group"))
+    post.deliver()
+    erasure.erase_email(post.store, "ana@example.com", post.world.now)
+    assert post.alarms() == {}
 
 
 def test_what_comes_back_after_a_quiet_day_is_told_again(post):

@@ -36,6 +36,14 @@ def test_an_alarm_is_announced_once_in_the_log_and_in_the_channel(world, caplog)
     assert (message.kind, message.state) == ("slack.message", "waiting")
 
 
+def test_trouble_that_has_no_other_end_is_over_after_a_quiet_day(world):
+    store, day = world.workspace.store, timedelta(days=1)
+    for kind, last in (("engine", day), ("unrendered", day / 2), ("parked", day)):
+        store.write(lambda c, k=kind, at=world.now - last: alarms.raise_alarm(c, k, "x", "", at))
+    do_chores(world.workspace, world.now)
+    assert open_alarms(world) == ["unrendered", "parked"]
+
+
 def test_the_announcement_is_a_message_that_the_chat_sink_understands(world):
     with_settings(world, alarms=AlarmChannel(sink="chat", channel="#ops"))
     store = world.workspace.store

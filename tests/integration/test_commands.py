@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli import main
+from connector.store import alarms
 
 SECRETS = {"SECRET": "whsec_" + "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcy4uLi4=", "TOKEN": "t0ken"}
 
@@ -71,7 +72,11 @@ def test_what_could_not_be_read_is_shown_and_can_be_read_again(run, told):
     code, out, _ = run("responses", "unread")
     assert code == 0
     assert "outside 0..10" in " ".join(out.split())
+    trouble = ("undecided", "app", "a mistake", told.now)
+    told.workspace.store.write(lambda c: alarms.raise_alarm(c, *trouble))
     assert "1 record will be read again" in run("responses", "replay")[1]
+    with told.workspace.store.read() as connection:
+        assert alarms.open_alarms(connection) == [], "it is raised again where it is not mended"
 
 
 def test_a_decision_is_explained_with_the_condition_that_decided(run, told):

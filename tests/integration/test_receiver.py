@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import requests
 from starlette.testclient import TestClient
 
+from connector import logs
+from connector.engine.serving import WebServer
 from connector.sinks import unsubscribe
 from connector.store import arrivals, outbox
 from connector.store.database import StoreDown
@@ -65,6 +70,44 @@ def test_a_body_that_lies_about_its_length_is_stopped_while_it_streams(web, worl
 
     assert web.post("/hooks/app", content=endless()).status_code == 413
     assert counts(world) == {"repeats": 0}
+
+
+@pytest.fixture
+def served(world) -> Iterator[WebServer]:
+    server = WebServer(application(world.workspace, lambda: None), "127.0.0.1", 0)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_sender_that_hangs_up_is_no_mistake_of_ours(capfd, served, world, caplog):
+    with socket.create_connection((served.host, served.port)) as sender:
+        sender.sendall(b"POST /hooks/app HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+        requests.get(f"{served.url}/healthz", timeout=10)  # by then it is being read
+    requests.get(f"{served.url}/healthz", timeout=10)  # and by then its end was noticed
+    served.stop()
+    assert [r.getMessage() for r in caplog.records] == ["a sender hung up within its webhook"]
+    assert capfd.readouterr().err == ""
+    assert counts(world) == {"repeats": 0}
+
+
+def test_what_a_mistake_of_ours_says_goes_through_our_own_log(
+    capfd, served, world, caplog, monkeypatch
+):
+    """Its text may hold an answer, and only our own log strikes that out."""
+
+    def fail(*_):
+        raise ValueError("my secret story")
+
+    monkeypatch.setattr(arrivals, "keep", fail)
+    body = json.dumps({"id": "1", "score": 3, "survey": "nps"}).encode()
+    headers = world.signed(body, datetime.now(UTC))
+    answer = requests.post(f"{served.url}/hooks/app", body, headers=headers, timeout=10)
+    assert answer.status_code == 500
+    served.stop()
+    assert capfd.readouterr().err == ""
+    [record] = [r for r in caplog.records if r.exc_info]
+    assert "my secret story" not in logs._JsonLines().format(record)
 
 
 def test_a_body_of_exactly_the_limit_is_read(web, world):

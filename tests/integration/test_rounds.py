@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector import delivery, keeper, rounds
+from connector import calling, delivery, keeper
 from connector.delivery import Courier
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, TryLater
@@ -110,7 +110,7 @@ def test_who_slept_between_marking_and_calling_does_not_call_any_more(post):
     make = post.desk.make
 
     def slow(batch: Any) -> Any:
-        post.world.now += rounds.LATE
+        post.world.now += calling.LATE
         return [make(one) for one in batch]
 
     post.desk.then = [slow]
@@ -215,6 +215,30 @@ def test_who_was_frozen_past_its_lease_gets_it_back_neither_by_renewing_nor_by_r
     assert {row.error for row in rows(post)} == {None}
 
 
+def test_what_was_let_go_before_its_round_is_over_gets_no_lease_again(post):
+    """Nobody would work on it until that lease ran out."""
+    holding = Keeper(post.store, lambda: post.world.now)
+    prepare = post.desk.prepare
+
+    def slow(orders: Any, now: Any) -> Any:
+        built = prepare(orders, now)
+        if len(post.desk.orders) == 2:
+            post.world.now += calling.LATE
+            return [TryLater("the look-up failed", 5)]
+        return built
+
+    def long(batch: Any) -> Any:
+        holding.renew()
+        return [post.desk.make(one) for one in batch]
+
+    post.desk.prepare = slow  # type: ignore[method-assign]
+    post.desk.then = [long]
+    assert courier(post, keeper=holding).round().outcomes == {"wait": 1, "done": 1}
+    holding.stop()
+    assert {row.lease_until for row in rows(post)} == {None}
+    assert courier(post).round().outcomes == {"done": 3}
+
+
 def test_a_round_that_hangs_for_ever_is_not_kept_for_ever(post, monkeypatch):
     monkeypatch.setattr(keeper, "_STUCK_SECONDS", -1.0)
     holding = Keeper(post.store, lambda: post.world.now)
@@ -239,3 +263,23 @@ def test_a_receipt_for_somebody_who_was_erased_meanwhile_costs_the_others_nothin
     assert courier(post).round().outcomes == {"done": 5}
     assert [row.remark for row in rows(post)] == [None, "x", "x", "x", "x"]
     assert "delete it there" in post.alarms()["erased"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"remote_id": "7\x00"},
+        {"remote_id": "7", "url": "\ud800"},
+        {"remote_id": "7", "remark": "\0"},
+    ],
+)
+def test_a_receipt_that_no_database_takes_costs_the_others_nothing(post, odd):
+    post.desk.capabilities = replace(KEYED, batch=5)
+    post.desk.then = [
+        lambda batch: [
+            Receipt(**odd, needs_attention=True),
+            *(post.desk.make(one) for one in batch[1:]),
+        ]
+    ]
+    assert courier(post).round().outcomes == {"done": 5}
+    assert rows(post)[0].remote_id == "7"

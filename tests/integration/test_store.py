@@ -99,6 +99,16 @@ def test_a_database_that_is_down_is_said_so_and_stores_nothing():
     down.close()
 
 
+def test_a_server_that_vanishes_is_noticed_and_the_url_may_say_when(postgres_store_url):
+    """Nothing tells that a machine is gone but its silence."""
+    for query, idle in (("", "10"), ("?keepalives_idle=60", "60")):
+        store = Store(postgres_store_url + query)
+        with store.read() as connection:
+            told = connection.connection.driver_connection.info.get_parameters()
+        store.close()
+        assert (told["keepalives_idle"], told["tcp_user_timeout"]) == (idle, "25000")
+
+
 def test_a_closed_store_refuses_writes(tmp_path):
     closed = Store(f"sqlite:///{tmp_path / 'x.db'}")
     closed.close()

@@ -12,7 +12,7 @@ from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, Refused, TryLater
 from connector.store import outbox, sending
 from connector.store.database import StoreDown
-from tests.integration.far_side import HOUR, MESSAGES, Post
+from tests.integration.far_side import CASES, HOUR, MESSAGES, Post
 
 DAY = timedelta(days=1)
 
@@ -90,6 +90,35 @@ def test_a_look_up_that_is_refused_is_no_proof_that_nothing_is_there(post):
     post.retry()
     post.settle()
     assert len(post.desk.made) == 1
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_refusal_of_a_resend_is_no_proof_that_the_first_send_made_nothing(post, done):
+    """Else a retry after the life of the key would make a second ticket."""
+    post.desk.capabilities = replace(CASES, key_lifetime=timedelta(minutes=110))
+    post.world.answer(id="1", score=2)
+    post.desk.fails(LookFirst("no answer"), after_doing_it=done)
+    post.deliver()
+    post.desk.refuses(Refused("this requester is suspended"))
+    assert post.deliver(after=timedelta(minutes=3)) == ({"done": 1} if done else {"parked": 1})
+    post.world.now += 3 * HOUR
+    post.retry()
+    post.settle()
+    assert post.states() == ["done"]
+    assert len(post.desk.made) == 1
+
+
+def test_a_look_behind_a_refusal_waits_until_a_slow_far_side_must_be_ready(post):
+    post.desk.capabilities = replace(CASES, key_lifetime=timedelta(minutes=110))
+    post.world.answer(id="1", score=2)
+    post.desk.fails(LookFirst("no answer"))
+    post.deliver()
+    for _ in range(2):
+        post.desk.refuses(Refused("this requester is suspended"))
+    assert post.deliver(after=timedelta(seconds=20)) == {"wait": 1}
+    post.settle()
+    assert post.states() == ["parked"]
+    assert len(post.desk.sent) == 3
 
 
 def test_what_was_refused_is_built_anew_by_a_retry(post):
@@ -255,6 +284,25 @@ def test_a_receipt_that_comes_after_its_person_was_erased_says_what_to_delete(po
     assert "https://acme.example.com/9" in message
     [case] = post.world.actions(sink="desk")
     assert (case.state, case.remote_id, case.remark) == ("done", "T-9", None)
+
+
+def test_a_receipt_that_comes_after_a_refusal_to_its_successor_makes_no_second_case(post):
+    """Who took over was refused, found nothing, and was sure that nothing is there."""
+    post.world.answer(id="1", score=2)
+    post.desk.capabilities = replace(CASES, key_lifetime=timedelta(minutes=110))
+
+    def slow(batch):
+        receipts = [post.desk.make(one) for one in batch]
+        post.desk.refuses(Refused("this requester is suspended"))
+        post.desk.finds = [lambda batch: [None for _ in batch]]
+        assert post.deliver(after=HOUR) == {"parked": 1}
+        return receipts
+
+    post.desk.then = [slow]
+    assert post.deliver() == {"done": 1}
+    post.world.answer(id="1", score=2, comment="a refund!", revised="2026-11-20T12:01:00Z")
+    post.settle()
+    assert [key.endswith("-r2") for key, _ in post.desk.made] == [False, True], "a note"
 
 
 @pytest.mark.parametrize("sides", [MESSAGES])

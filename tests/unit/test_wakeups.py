@@ -155,6 +155,16 @@ def test_a_worker_that_hears_nothing_goes_round_by_itself(caplog):
     assert went.count(deliver("a")) == 4
 
 
+def test_a_ring_while_a_worker_ends_fails_nobody(caplog):
+    clock = [0.0]
+    patrol, went = patrol_at(clock, {deliver("a"): 5})
+    clock[0] = 16.0
+    patrol.look()
+    patrol.stop()
+    patrol.ring(deliver("a"))
+    assert went == [deliver("a")]
+
+
 def test_a_stage_that_is_woken_is_left_alone():
     clock = [0.0]
     patrol, _ = patrol_at(clock, {DECIDE: 5, deliver("a"): 5})
