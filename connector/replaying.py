@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from statistics import median
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]  # decisions done since the last word, and all of them
 _STEP = 1_000  # decisions between two words of progress
+_NEVER = Fate(None, None)
 _WORTH_TWO = 20_000  # decisions from which a second process saves more than it costs
 
 
@@ -209,7 +210,7 @@ def _past(
     rows = replaying.past_decisions(connection, question.window, span, half)
     for number, response, customer, revision, revisions, history, moment, text in rows:
         facts = light_facts(from_json(text))
-        at = moment if moment.tzinfo is UTC else moment.replace(tzinfo=UTC)
+        at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         fresh = history and as_news  # as if it had come at once
         quiet = "" if fresh else quiet_by_age(facts.answered_at, at, within)
         acts = not history or as_news
@@ -219,32 +220,38 @@ def _past(
 def _known(connection: Connection, question: Question, span: Span, half: int | None) -> Known:
     fates: dict[tuple[str, str], Fate] = {}
     standing: dict[str, list[tuple[str | None, Effect]]] = {}
-    for row in replaying.real_effects(connection, span.begins, half):
-        parts = effect_parts(row.to_customer, row.sink, row.rule_id)
-        account = question.accounts.get(row.sink, row.account)
-        key = asked_key(row.opens_case, account, row.kind, parts)
-        if row.created_at < span.begins:
-            if row.state not in ("superseded", "withheld"):
-                effect = _standing(row, key)
-                standing.setdefault(row.response_id, []).append((row.customer_id, effect))
-        elif row.state == "superseded":
-            fates[row.response_id, key] = Fate(None, None)
-        elif row.state != "withheld" or row.ended_at is not None:
-            fates[row.response_id, key] = Fate(row.first_sent_at, row.ended_at)
-    return Known(question.accounts, fates, standing, question.closes_after)
+    begins, accounts = span.begins, question.accounts
+    for row in replaying.real_effects(connection, begins, half):
+        response, customer, rule, sink, account, kind, opens_case, to_customer, state, *times = row
+        parts = effect_parts(to_customer, sink, rule)
+        key = asked_key(opens_case, accounts.get(sink, account), kind, parts)
+        made_at, sent_at, ended_at = map(_aware, times)
+        if made_at is not None and made_at < begins:
+            if state not in ("superseded", "withheld"):
+                action = _action(kind, sink, opens_case, to_customer)
+                effect = Effect(Asked(key, rule, action, ""), "", sent_at, ended_at, stood=True)
+                standing.setdefault(response, []).append((customer, effect))
+        elif state == "superseded":
+            fates[response, key] = _NEVER
+        elif state != "withheld" or ended_at is not None:
+            fates[response, key] = Fate(sent_at, ended_at)
+    return Known(accounts, fates, standing, question.closes_after)
 
 
-def _standing(row: Any, key: str) -> Effect:
-    action = Action(
-        kind=row.kind,
-        sink=row.sink,
+def _aware(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+
+
+def _action(kind: str, sink: str, opens_case: bool, to_customer: bool) -> Action:
+    """What is known of an action that was made before."""
+    return Action(
+        kind=kind,
+        sink=sink,
         params=Params(),
         templates={},
         mail=None,
         settle=timedelta(0),
         respond_within=None,
-        opens_case=row.opens_case,
-        to_customer=row.to_customer,
+        opens_case=opens_case,
+        to_customer=to_customer,
     )
-    asked = Asked(key, row.rule_id, action, "")
-    return Effect(asked, "", row.first_sent_at, row.ended_at, stood=True)

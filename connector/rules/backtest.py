@@ -7,6 +7,7 @@ before it, whatever the rules were.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -99,8 +100,9 @@ def asked_key(opens_case: bool, account: str, kind: str, parts: tuple[str, str])
 class Side:
     """One ruleset on its way through the past, with the cases that it would have opened."""
 
-    def __init__(self, ruleset: Ruleset, known: Known) -> None:
+    def __init__(self, ruleset: Ruleset, known: Known, offset: int = 0) -> None:
         self.ruleset = ruleset
+        self._offset = offset  # the number of its first rule in the common index
         self._known = known
         self._plans: dict[tuple[int, ...], Plan] = {}
         self._ending = [rule for rule in ruleset.rules if rule.ends]
@@ -123,7 +125,8 @@ class Side:
     def decide(
         self, past: Past, customer: str | None, held: tuple[int, ...], others: int
     ) -> Outcome:
-        """`held`: the rules whose `when` holds. `others`: what `open_cases` said."""
+        """`held`: the rules whose `when` holds, by their numbers in the common index. `others`:
+        what `open_cases` said."""
         plan = self._plan(past.facts, held)
         before = self._answers.pop(past.response, _NOTHING) if self._answers else _NOTHING
         effects = before.effects
@@ -138,19 +141,16 @@ class Side:
 
     def _placed(self, past: Past, plan: Plan, others: int, before: Effects) -> Effects:
         """As `connector.ordering` places a verdict: what was sent stays, the rest is replaced."""
-        now, effects = past.at, {}
-        for key, old in before.items():
-            if old.withheld or old.is_sent(now):
-                effects[key] = old
+        if not before:
+            has_case = plan.has_case
+            return {one.key: self._effect(past, one, has_case, others) for one in plan.asked}
+        now = past.at
+        effects = {key: old for key, old in before.items() if old.withheld or old.is_sent(now)}
         has_case = plan.has_case or any(
             old.asked.action.opens_case and old.is_sent(now) and old.is_open(now)
             for old in before.values()
         )
-        kept: set[str] = set()
         for asked in plan.asked:
-            if asked.key in kept:
-                continue
-            kept.add(asked.key)
             old_one = before.get(asked.key)
             if old_one is None or not old_one.is_sent(now):
                 effects[asked.key] = self._effect(past, asked, has_case, others)
@@ -197,10 +197,15 @@ class Side:
         return plan
 
     def _new_plan(self, facts: Facts, held: tuple[int, ...]) -> Plan:
-        reading = reading_of(self.ruleset, facts, held)
-        asked = tuple(self._asked(rule_id, action) for rule_id, _, action in reading.actions)
+        numbers = [number - self._offset for number in held]
+        reading = reading_of(self.ruleset, facts, numbers)
+        asked: dict[str, Asked] = {}
+        for rule_id, _, action in reading.actions:
+            one = self._asked(rule_id, action)
+            asked.setdefault(one.key, one)  # another sink of that account, or told twice
         fired = tuple(self.ruleset.rules[number].id for number in reading.fired)
-        return Plan(fired, asked, any(one.action.opens_case for one in asked))
+        has_case = any(action.opens_case for _, _, action in reading.actions)
+        return Plan(fired, tuple(asked.values()), has_case)
 
     def _asked(self, rule_id: str, action: Action) -> Asked:
         parts = effect_parts(action.to_customer, action.sink, rule_id)
@@ -237,8 +242,8 @@ class Backtest:
     their open cases make no difference to a rule."""
 
     def __init__(self, active: Ruleset, candidate: Ruleset, known: Known) -> None:
-        self.active, self.candidate = Side(active, known), Side(candidate, known)
         self._border = len(active.rules)
+        self.active, self.candidate = Side(active, known), Side(candidate, known, self._border)
         self._index = Index((*active.rules, *candidate.rules))
         self._asks_open = _asks((*active.rules, *candidate.rules), OPEN_CASES)
 
@@ -247,13 +252,16 @@ class Backtest:
         customer = owner_of(past.customer, facts)
         here = self.active.open_cases(past, customer)
         there = self.candidate.open_cases(past, customer)
-        vars(facts.history)["open_cases"] = here
+        seen = vars(facts.history)
+        seen["open_cases"] = here
         held = self._index.matching(facts)
-        mine = tuple(number for number in held if number < border)
+        cut = bisect_left(held, border)
+        mine = tuple(held[:cut])
         if here != there and self._asks_open:
-            vars(facts.history)["open_cases"] = there
+            seen["open_cases"] = there
             held = self._index.matching(facts)
-        theirs = tuple(number - border for number in held if number >= border)
+            cut = bisect_left(held, border)
+        theirs = tuple(held[cut:])
         active = self.active.decide(past, customer, mine, here)
         return Compared(past, active, self.candidate.decide(past, customer, theirs, there))
 

@@ -11,8 +11,6 @@ from pydantic import BaseModel
 from connector.domain import Facts, History
 from connector.rules.templates import CannotRender, TextTemplate, context_of
 
-_KEYS = ("email", "phone", "external_id")
-
 
 class Past(NamedTuple):
     """One decision that was really made. `revisions` is how many the answer has today; `acts` is
@@ -79,7 +77,7 @@ def owner_of(customer: str | None, facts: Facts) -> str | None:
     """Whose answer this was when it was decided. Before a revision told an address it was nobody's,
     although it is theirs today."""
     mine: Mapping[str, object] = facts.customer
-    known = any(mine.get(key) for key in _KEYS)
+    known = mine.get("email") or mine.get("phone") or mine.get("external_id")
     return customer if known else None
 
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from connector.domain import Facts
-from connector.rules.backtest import Compared, Effect, Effects, Outcome
+from connector.rules.backtest import Compared, Effect, Outcome
 from connector.text import one_line
 
 Key = TypeVar("Key")
@@ -87,22 +87,31 @@ class Tally:
                 continue
             asked = effect.asked
             what = f"{asked.action.kind} withheld" if effect.withheld else asked.action.kind
-            rules.setdefault((asked.rule_id, what), [0, 0])[side] += 1
+            key = (asked.rule_id, what)
+            pair = rules.get(key)
+            if pair is None:
+                pair = rules[key] = [0, 0]
+            pair[side] += 1
             if asked.action.opens_case:
                 day = (effect.team, at.astimezone(self.zone).date())
                 self.cases.setdefault(day, [0, 0])[side] += 1
 
     def _differ(self, compared: Compared) -> None:
-        active, candidate = _made(compared.active.effects), _made(compared.candidate.effects)
-        for key in {**active, **candidate}:
-            was, becomes = active.get(key), candidate.get(key)
-            if was is None and becomes is not None:
-                self._note("appears", compared, becomes, "", _said(becomes))
-            elif was is not None and becomes is None:
-                why = compared.candidate.effects.get(key)
-                self._note("disappears", compared, was, _said(was), "", why.withheld if why else "")
-            elif was is not None and becomes is not None and _said(was) != _said(becomes):
+        active, candidate = compared.active.effects, compared.candidate.effects
+        for key, was in active.items():
+            if was.withheld or was.stood:
+                continue
+            becomes = candidate.get(key)
+            if becomes is None or becomes.withheld:
+                why = becomes.withheld if becomes else ""
+                self._note("disappears", compared, was, _said(was), "", why)
+            elif was.asked.rule_id != becomes.asked.rule_id or was.team != becomes.team:
                 self._note("moves", compared, becomes, _said(was), _said(becomes))
+        for key, becomes in candidate.items():
+            if not (becomes.withheld or becomes.stood):
+                was_none = active.get(key)
+                if was_none is None or was_none.withheld:
+                    self._note("appears", compared, becomes, "", _said(becomes))
 
     def _note(
         self,
@@ -157,10 +166,6 @@ def _add(into: dict[Key, _Pair], more: Mapping[Key, _Pair]) -> None:
     for key, pair in more.items():
         mine = into.setdefault(key, [0, 0])
         into[key] = [mine[0] + pair[0], mine[1] + pair[1]]
-
-
-def _made(effects: Effects) -> dict[str, Effect]:
-    return {key: one for key, one in effects.items() if not one.withheld and not one.stood}
 
 
 def _said(effect: Effect) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SIDES = ("active", "candidate")
 _ALL = "all teams"
+_FEW = 8  # names in a line
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SIGNS = {"appears": "+", "disappears": "-", "moves": "~"}
 _LIMITS = (
@@ -112,10 +113,7 @@ def show(found: Mapping[str, Any], file: str) -> None:
     _show_head(found, file)
     if not found["answers"]:
         return
-    click.echo()
-    columns = ("rule", "what", "active", "try", "change")
-    lines = [_line(one["rule"], one["what"], one) for one in found["rules"]]
-    print_table(columns, lines)
+    _show_rules(found["rules"])
     _show_changes(found)
     if any(team["active"]["total"] or team["candidate"]["total"] for team in found["teams"]):
         _show_load(found)
@@ -144,9 +142,23 @@ def _show_head(found: Mapping[str, Any], file: str) -> None:
         click.echo(f"{counted(found['erased'], 'decision')} left out: the person was erased.")
 
 
-def _line(first: str, what: str, pair: Mapping[str, int]) -> tuple[object, ...]:
-    change = pair["candidate"] - pair["active"]
-    return first, what, pair["active"], pair["candidate"], f"{change:+,}" if change else "="
+def _show_rules(rules: Sequence[Mapping[str, Any]]) -> None:
+    """Those with other numbers; the rest is told by name."""
+    changed = {one["rule"] for one in rules if one["active"] != one["candidate"]}
+    same = list(dict.fromkeys(one["rule"] for one in rules if one["rule"] not in changed))
+    if changed:
+        click.echo()
+        lines = [_line(one) for one in rules if one["rule"] in changed]
+        print_table(("rule", "what", "active", "try", "change"), lines)
+    if same:
+        few = ", ".join(same[:_FEW]) + (", …" if len(same) > _FEW else "")
+        click.echo(f"\nThe same numbers: {few} ({len(same)} of all rules that matched).")
+
+
+def _line(one: Mapping[str, Any]) -> tuple[object, ...]:
+    change = one["candidate"] - one["active"]
+    difference = f"{change:+,}" if change else "="
+    return one["rule"], one["what"], one["active"], one["candidate"], difference
 
 
 def _show_changes(found: Mapping[str, Any]) -> None:
