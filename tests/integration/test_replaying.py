@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from connector import replaying
-from connector.cli.rules.trying import _accounts
+from connector.cli.rules.trying import accounts_of
 from connector.domain import response_id
 from connector.replaying import Question
 from connector.rules.backtest import Compared
@@ -73,7 +73,7 @@ def question(world, rules: str = RULES, **more: Any) -> Question:
         candidate=ruleset(world, rules),
         window=Window(world.now - timedelta(days=400), world.now + timedelta(days=400)),
         within=settings.act_on_customers_within,
-        accounts=_accounts(settings),
+        accounts=accounts_of(settings),
         **more,
     )
 

@@ -130,7 +130,7 @@ def try_(
         candidate=candidate,
         window=Window(since, until, chosen["as_news"]),
         within=settings.act_on_customers_within,
-        accounts=_accounts(settings),
+        accounts=accounts_of(settings),
         survey=chosen["survey"],
         zone=chosen["zone"],
         closes_after=chosen["closes_after"],
@@ -178,7 +178,7 @@ def _active(connection: Connection, settings: Settings) -> Ruleset:
     return loaded.ruleset
 
 
-def _accounts(settings: Settings) -> dict[str, str]:
+def accounts_of(settings: Settings) -> dict[str, str]:
     from connector import catalog
     from connector.http import Session
 
