@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -168,6 +169,24 @@ def test_under_the_rules_that_decided_it_the_past_comes_out_as_it_was(make_world
             outcomes.update(made)
     assert {kind for kind, *_ in outcomes} >= {"zendesk.ticket", "email.thank_you", "slack.message"}
     assert {why for *_, why in outcomes if why}, "no mail was withheld: the test proves little"
+
+
+def test_what_stood_before_the_time_that_is_replayed_counts(make_world):
+    world = make_world(RULES, added_before=timedelta(days=30))
+    live_through(world, 5, answers=120)
+    middle = world.now - timedelta(days=8)
+    later = replace(question(world), window=Window(middle, world.now))
+    with world.workspace.store.read() as connection:
+        rows = connection.execute(select(tables.decisions)).all()
+    kept = {row.number: row for row in rows if row.decided_at >= middle}
+    found = comparisons(world, later)
+
+    assert 20 < len(found) == len(kept) < len(rows)
+    for one in found:
+        open_cases = kept[one.past.number].facts["history"]["open_cases"]
+        assert one.past.facts.history.open_cases == open_cases
+    assert any(row.facts["history"]["open_cases"] for row in kept.values())
+    assert any(e.stood for one in found for e in one.active.effects.values())
 
 
 def really_made(world, response: str) -> set[tuple[str, str, str]]:

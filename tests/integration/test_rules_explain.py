@@ -65,7 +65,7 @@ def test_as_decided_then_and_as_todays_rules_would(run: Run, world) -> None:
 
     told = json.loads(run(response, "--json")[1])
     assert told["today"]["changed"] == [{"rule_id": "refund", "then": True, "today": False}]
-    assert told["today"]["active_since"] == "2026-11-20T12:00:00Z"
+    assert told["today"]["first_active"] == "2026-11-20T12:00:00Z"
     assert told["ruleset"] != told["today"]["ruleset"]
     assert [one["kind"] for one in told["actions"]] == ["zendesk.ticket", "slack.message"]
 

@@ -94,7 +94,7 @@ def test_the_rules_that_are_active_change_nothing(run: Run) -> None:
     told = json.loads(run(RULES, "--json")[1])
     assert told["changes"] == told["differences"] == []
     assert all(one["active"] == one["candidate"] for one in told["rules"])
-    assert told["active"]["active_since"] == "2026-10-21T12:00:00Z"
+    assert told["active"]["first_active"] == "2026-10-21T12:00:00Z"
 
 
 def test_what_appears_and_disappears_and_for_whom(run: Run) -> None:
@@ -196,6 +196,11 @@ def test_the_database_itself_refuses_to_be_written_to(world) -> None:
                 connection.execute(statement)
         with store.read() as connection:
             assert len(connection.execute(select(tables.responses.c.id)).all()) == 14
+            if connection.dialect.name == "sqlite":  # neither of its two locks needs the other
+                assert connection.exec_driver_sql("PRAGMA query_only").scalar() == 1
+                connection.exec_driver_sql("PRAGMA query_only=OFF")
+                with pytest.raises(DBAPIError, match="readonly"):
+                    connection.exec_driver_sql("DELETE FROM alarms")
     finally:
         store.close()
     assert rows(world) == before

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from connector.replaying import Question, Replayed
 
 _SIDES = ("active", "candidate")
+_SHOWN = {"active": "active", "candidate": "try"}
 _ALL = "all teams"
 _FEW = 8  # names in a line
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -36,7 +37,7 @@ def told(
     question: Question,
     replayed: Replayed,
     capacities: Mapping[str, int],
-    active_since: datetime | None,
+    first_active: datetime | None,
 ) -> dict[str, Any]:
     """Everything that was found, as plain data."""
     tally, span = replayed.tally, replayed.span
@@ -47,7 +48,7 @@ def told(
         "until": question.window.until,
         "survey": question.survey,
         "zone": str(question.zone),
-        "active": {"ruleset": question.active.hash, "active_since": active_since},
+        "active": {"ruleset": question.active.hash, "first_active": first_active},
         "candidate": {"ruleset": question.candidate.hash},
         "answers": tally.answers,
         "decisions": tally.decisions,
@@ -124,7 +125,7 @@ def show(found: Mapping[str, Any], file: str) -> None:
 
 def _show_head(found: Mapping[str, Any], file: str) -> None:
     active = found["active"]
-    since = f", active since {cell(active['active_since'])}" if active["active_since"] else ""
+    since = f", first active {cell(active['first_active'])} UTC" if active["first_active"] else ""
     click.echo(
         f"{file} (ruleset {found['candidate']['ruleset'][:12]}) beside the active ruleset "
         f"{active['ruleset'][:12]}{since}."
@@ -196,24 +197,20 @@ def _show_load(found: Mapping[str, Any]) -> None:
     click.echo(f"\nCases per day, over {counted(found['days'], 'day')} ({found['zone']}):")
     columns = ("team", "rules", "total", "p50", "p90", "most", "capacity", "days over")
     rows = [
-        (team["team"], "try" if name == "candidate" else name, *_day(team[name]))
+        (team["team"], _SHOWN[name], *_day(team[name]))
         for team in found["teams"]
         for name in _SIDES
     ]
     print_table(columns, rows)
+    if found["days"] < len(_WEEKDAYS):
+        return
     click.echo("\nOn average by weekday:")
-    print_table(
-        ("team", "rules", *_WEEKDAYS),
-        [
-            (
-                team["team"],
-                "try" if name == "candidate" else name,
-                *(f"{mean:.1f}" for mean in team[name]["by_weekday"]),
-            )
-            for team in found["teams"]
-            for name in _SIDES
-        ],
-    )
+    means = [
+        (team["team"], _SHOWN[name], *(f"{mean:.1f}" for mean in team[name]["by_weekday"]))
+        for team in found["teams"]
+        for name in _SIDES
+    ]
+    print_table(("team", "rules", *_WEEKDAYS), means)
 
 
 def _day(one: Mapping[str, Any]) -> tuple[object, ...]:

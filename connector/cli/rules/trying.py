@@ -124,7 +124,7 @@ def try_(
         return 3
     with readonly_store(settings.store) as store, store.read() as connection:
         active = _active(connection, settings)
-        active_since = first_active(connection, active.hash)
+        begun = first_active(connection, active.hash)
     question = Question(
         active=active,
         candidate=candidate,
@@ -138,7 +138,7 @@ def try_(
     )
     with _progress(quiet=as_json) as progress:
         replayed = replay(settings.store, question, progress)
-    told = showing.told(question, replayed, dict(chosen["capacity"]), active_since)
+    told = showing.told(question, replayed, dict(chosen["capacity"]), begun)
     if table:
         showing.write_table(table, replayed.tally.differences)
         del told["differences"][limit:]
