@@ -124,11 +124,27 @@ def test_days_teams_and_capacities(run: Run) -> None:
     assert [active[name] for name in ("total", "p50", "p90", "most", "over")] == [7, 1, 3, 3, 1]
     assert [candidate[name] for name in ("total", "p50", "p90", "most", "over")] == [14, 2, 6, 6, 2]
     assert [care["candidate"][name] for name in ("total", "p90", "over")] == [7, 3, 2]
+    assert list(active["by_day"].values()) == [2, 0, 3, 1, 1]
     # from Friday, 20 November 2026, on
     assert active["by_weekday"] == [1.0, 1.0, 0.0, 0.0, 2.0, 0.0, 3.0]
     out = run(NEW, *words[:-1])[1]
     assert "Cases per day, over 5 days (UTC):" in out
     assert "What a replay cannot know:" in out
+
+
+def test_a_case_that_never_was_is_open_as_long_as_yours_usually_are(run: Run, world) -> None:
+    assert json.loads(run(NEW, "--json")[1])["closes_after_seconds"] is None
+    assert "one that never was stays open to the end" in run(NEW)[1]
+    for action, hours in zip(world.actions(sink="desk"), (1, 5, 30), strict=False):
+        closed = action.created_at + timedelta(hours=hours)
+        mine = update(tables.actions).where(tables.actions.c.id == action.id)
+        change = mine.values(state="done", first_sent_at=action.created_at, closed_at=closed)
+        world.workspace.store.write(lambda c, change=change: c.execute(change))
+    assert json.loads(run(NEW, "--json")[1])["closes_after_seconds"] == 5 * 3600
+    assert "is taken to be open for 5 h" in run(NEW)[1]
+    told = json.loads(run(NEW, "--json", "--closes-after", "2d")[1])
+    assert told["closes_after_seconds"] == 2 * 24 * 3600
+    assert run(NEW, "--closes-after", "0")[0] == 2
 
 
 def test_a_part_of_the_time(run: Run, world) -> None:

@@ -9,11 +9,11 @@ import click
 
 from connector.cli.common import (
     as_json,
-    existing_store,
     find_response,
     load_settings,
     print_json,
     print_problems,
+    readonly_store,
     row_dict,
 )
 from connector.cli.tables import cell
@@ -111,7 +111,7 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
     from connector.store import answers, browsing
 
     settings = load_settings(ctx, secrets=False)
-    with existing_store(settings.store) as store, store.read() as connection:
+    with readonly_store(settings.store) as store, store.read() as connection:
         response = find_response(connection, response)
         kept = answers.decisions_of(connection, response)
         if not kept:

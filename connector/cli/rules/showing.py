@@ -12,7 +12,7 @@ from connector.cli.common import SHORT_ID, counted
 from connector.cli.spreadsheet import write_csv
 from connector.cli.tables import cell, print_table
 from connector.rules.model import DEFAULT_ID, Ruleset
-from connector.rules.tally import MATCHED, Difference, Load, Tally, by_day, days_between, load
+from connector.rules.tally import MATCHED, Difference, Tally, by_day, days_between, load
 from connector.text import describe_duration
 
 if TYPE_CHECKING:
@@ -92,11 +92,12 @@ def _teams(
     teams = sorted({team for team, _ in tally.cases} | {team for team in capacities if team})
     for shown, wanted in [(_ALL, teams), *((team, [team]) for team in teams)]:
         capacity = capacities.get("" if shown == _ALL else shown)
-        sides = {
-            name: load(by_day(tally.cases, side, wanted), days, capacity)._asdict()
-            for side, name in enumerate(_SIDES)
-        }
-        yield {"team": shown, **sides}
+        told: dict[str, Any] = {"team": shown}
+        for side, name in enumerate(_SIDES):
+            counts = by_day(tally.cases, side, wanted)
+            each = {day.isoformat(): counts.get(day, 0) for day in days}
+            told[name] = {**load(counts, days, capacity)._asdict(), "by_day": each}
+        yield told
 
 
 def write_table(file: TextIO, differences: Sequence[Difference]) -> None:
@@ -214,5 +215,5 @@ def _show_load(found: Mapping[str, Any]) -> None:
 
 
 def _day(one: Mapping[str, Any]) -> tuple[object, ...]:
-    day = Load(**one)
-    return day.total, day.p50, day.p90, day.most, cell(day.capacity), cell(day.over)
+    numbers = (one["total"], one["p50"], one["p90"], one["most"])
+    return *numbers, cell(one["capacity"]), cell(one["over"])

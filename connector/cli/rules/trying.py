@@ -82,7 +82,7 @@ class _Capacity(click.ParamType[tuple[str, int]]):
 @click.option(
     "--csv",
     "table",
-    type=click.File("w", encoding="utf-8-sig", lazy=True),
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write every difference into this file.",
 )
 @as_json
@@ -94,7 +94,7 @@ def try_(
     last: timedelta | None,
     since: datetime | None,
     until: datetime | None,
-    table: Any,
+    table: Path | None,
     as_json: bool,
     limit: int,
     **chosen: Any,
@@ -134,13 +134,14 @@ def try_(
         survey=chosen["survey"],
         zone=chosen["zone"],
         closes_after=chosen["closes_after"],
-        limit=None if table else limit,
+        limit=limit if table is None else None,
     )
     with _progress(quiet=as_json) as progress:
         replayed = replay(settings.store, question, progress)
     told = showing.told(question, replayed, dict(chosen["capacity"]), begun)
-    if table:
-        showing.write_table(table, replayed.tally.differences)
+    if table is not None:
+        with table.open("w", encoding="utf-8-sig", newline="") as opened:
+            showing.write_table(opened, replayed.tally.differences)
         del told["differences"][limit:]
     if as_json:
         print_json(told)
