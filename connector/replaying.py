@@ -209,7 +209,7 @@ def _past(
     within, as_news = question.within, question.window.as_news
     rows = replaying.past_decisions(connection, question.window, span, half)
     for number, response, customer, revision, revisions, history, moment, text in rows:
-        facts = light_facts(from_json(text))
+        facts = light_facts(from_json(text, cache_strings="keys"))
         at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         fresh = history and as_news  # as if it had come at once
         quiet = "" if fresh else quiet_by_age(facts.answered_at, at, within)
