@@ -27,6 +27,7 @@ from benchmarks.installation import World
 from benchmarks.report import Figure, Row
 from benchmarks.rules.loading import load
 from benchmarks.rules.matching import rules
+from benchmarks.rules.replaying import replay
 from benchmarks.scale import Scale
 
 Benchmark = Callable[[World, Scale], Iterator[Figure]]
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "memory": vendors.memory,
     "rules": rules,
     "load": load,
+    "replay": replay,
 }
 
 

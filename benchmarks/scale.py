@@ -17,8 +17,9 @@ class Scale:
     reactions: int = 200
     stored: int = 1_000_000
     decisions: int = 5_000
+    past: int = 100_000  # stored answers that are replayed
 
 
 DEFAULT = Scale()
-QUICK = Scale(1.5, 1, 2_000, 600, 1_000, 40, 100_000, 1_000)
-FULL = Scale(30.0, 2, 10_000, 5_000, 1_000, 1_000, 1_000_000, 20_000)
+QUICK = Scale(1.5, 1, 2_000, 600, 1_000, 40, 100_000, 1_000, 20_000)
+FULL = Scale(30.0, 2, 10_000, 5_000, 1_000, 1_000, 1_000_000, 20_000, 1_000_000)

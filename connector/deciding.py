@@ -10,7 +10,7 @@ import contextlib
 import logging
 import traceback
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,11 +22,12 @@ from connector.facts import gather
 from connector.ordering import place_orders
 from connector.placing import Placed
 from connector.rules.decide import decide
+from connector.rules.effects import quiet_by_age
 from connector.store import alarms, answers, arrivals, recovering
 from connector.store.arrivals import Settled
 from connector.store.database import Collided, StoreDown, is_down
 from connector.text import storable
-from connector.understanding import Change, Kept, Moment, Outcome, Words, keep, read
+from connector.understanding import Change, Moment, Outcome, Words, keep, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -236,20 +237,14 @@ class _Turn:
                 }
             )
             if not one.history:
-                quiet = self._too_old_for_customers(one)
+                within = self.workspace.settings.act_on_customers_within
+                quiet = quiet_by_age(one.answered_at, now, within)
                 again = self._moment.comes_again(one.answered_at)
                 placed.append(Placed(facts, told, verdict, one.customer, quiet, again))
             change: Change = "new" if one.revision == 1 else "revised"
             outcomes.append(Outcome(one.words.arrival, change, response=facts.response_id))
         numbers = answers.add_decisions(connection, rows)
         return _Group(outcomes, place_orders(connection, self.workspace, placed, numbers, now))
-
-    def _too_old_for_customers(self, one: Kept) -> str:
-        """Why nothing is sent to the customer any more; empty where it is fresh enough."""
-        age = timedelta.max if one.answered_at is None else self.now - one.answered_at
-        if age <= self.workspace.settings.act_on_customers_within:
-            return ""
-        return "the answer is too old for a message to the customer"
 
     def _give_up(self, arrival: Arrival, error: Exception) -> Outcome:
         """A mistake of ours: keep the record, say so, go on with the next."""

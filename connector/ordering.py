@@ -13,6 +13,7 @@ from connector import faultpoints
 from connector.amending import TOLD, amend, may_exist, tell_changed
 from connector.domain import Intent, case_key, effect_key
 from connector.placing import Outbox, Placed, Placing
+from connector.rules.effects import effect_parts, why_withheld
 from connector.store import alarms, outbox
 from connector.store.recovering import HELD
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from connector.ports import SourceSettings
     from connector.rules.model import ActionKind
     from connector.workspace import Workspace
-
-_OPEN_CASE = "the customer has an open case; a person talks to them first"
-_NO_ADDRESS = "the customer left no e-mail address"
 
 
 def place_orders(
@@ -95,17 +93,11 @@ def _complain(placing: Placing, intent: Intent) -> None:
 
 
 def _why_withheld(placing: Placing) -> str:
-    if placing.quiet:
-        return placing.quiet
-    if not placing.facts.customer.get("email"):
-        return _NO_ADDRESS
     # A case of this answer that was not sent yet is not wanted any more where the verdict has none.
     sent = (row.opens_case and row.state in TOLD and not row.closed_at for row in placing.rows)
-    if placing.opens_case() or (any(sent) and not faultpoints.broken("quiet")):
-        return _OPEN_CASE
-    if placing.facts.history.open_cases:
-        return _OPEN_CASE
-    return ""
+    has_case = placing.opens_case() or (any(sent) and not faultpoints.broken("quiet"))
+    address, others = placing.facts.customer.get("email"), placing.facts.history.open_cases
+    return why_withheld(placing.quiet, address, has_case, others)
 
 
 def _place_case(placing: Placing, intent: Intent, kind: ActionKind, state: str, why: str) -> None:
@@ -136,7 +128,7 @@ def _is_lost(placing: Placing, case: Any) -> bool:
 
 def _place_effect(placing: Placing, intent: Intent, kind: ActionKind, state: str, why: str) -> None:
     """What is no case happens once: per rule for alerts, per kind for the customer."""
-    sink, rule = ("", "") if kind.to_customer else (intent.sink, intent.rule_id)
+    sink, rule = effect_parts(kind.to_customer, intent.sink, intent.rule_id)
     key = effect_key(placing.facts.response_id, sink, intent.kind, rule)
     existing = placing.existing(key)
     if key in placing.kept:

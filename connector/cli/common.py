@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from connector.config import Outline, Settings
     from connector.domain import Problem
     from connector.store import Store
+    from connector.store.readonly import ReadOnlyStore
     from connector.workspace import Workspace
 
 SHORT_ID = 10  # of a response, in lists; every command takes the beginning of an id
@@ -88,9 +89,7 @@ def existing_store(url: str) -> Iterator[Store]:
     """The database as it is, closed afterwards. Raises ClickException where there is none yet."""
     from connector.store import Store
 
-    path = sqlite_path(url)
-    if path is not None and not path.exists():
-        raise click.ClickException(f"there is no database yet at {path}; `connector run` makes it")
+    _check_exists(url)
     with _hinting(url):
         store = Store(url)
         try:
@@ -98,6 +97,27 @@ def existing_store(url: str) -> Iterator[Store]:
             yield store
         finally:
             store.close()
+
+
+@contextmanager
+def readonly_store(url: str) -> Iterator[ReadOnlyStore]:
+    """The same, through connections that refuse to write."""
+    from connector.store.readonly import ReadOnlyStore
+
+    _check_exists(url)
+    with _hinting(url):
+        store = ReadOnlyStore(url)
+        try:
+            _check_schema(store)
+            yield store
+        finally:
+            store.close()
+
+
+def _check_exists(url: str) -> None:
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        raise click.ClickException(f"there is no database yet at {path}; `connector run` makes it")
 
 
 @contextmanager
@@ -130,7 +150,7 @@ def _hinting(url: str) -> Iterator[None]:
         raise click.ClickException(f"{error}{hint}") from error
 
 
-def _check_schema(store: Store) -> None:
+def _check_schema(store: Store | ReadOnlyStore) -> None:
     """Without alembic, whose import takes longer than a whole list."""
     from sqlalchemy import text
     from sqlalchemy.exc import ProgrammingError

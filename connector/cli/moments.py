@@ -44,4 +44,22 @@ class Moment(click.ParamType[datetime]):
         return ago
 
 
+class Span(click.ParamType[timedelta]):
+    """Becomes a timedelta of more than nothing."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        try:
+            span = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not isinstance(span, timedelta) or not span:
+            self.fail("write more than nothing, such as 30d", param, ctx)
+        return span
+
+
 MOMENT = Moment()
+SPAN = Span()

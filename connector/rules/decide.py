@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.domain import Facts, RuleMatch, Verdict
@@ -43,7 +44,11 @@ class Reading:
 
 def read_rules(ruleset: Ruleset, facts: Facts) -> Reading:
     """Top to bottom: every live match acts, `stop` ends the reading, shadows only watch."""
-    held = ruleset.index.matching(facts)
+    return reading_of(ruleset, facts, ruleset.index.matching(facts))
+
+
+def reading_of(ruleset: Ruleset, facts: Facts, held: Sequence[int]) -> Reading:
+    """The same where the numbers of the rules whose `when` holds are known already."""
     fired: list[int] = []
     asked: list[tuple[str, str, Action]] = []
     stopper, default_runs = None, True

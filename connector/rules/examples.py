@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connector.documents import Document
+from connector.documents import Document, read, validate
 from connector.domain import Facts, History, Problem, Survey
+from connector.errors import Invalid
 from connector.rules.fields import attributes
 from connector.rules.model import Example, ExampleText, GivenText, Vocabulary
 from connector.text import did_you_mean, one_line
@@ -28,6 +29,21 @@ def read_examples(
             facts = facts_of(example.given, vocabulary)
             found.append(Example(facts, example.fires, document.place(*at, number)))
     return tuple(found), problems
+
+
+def read_given(text: str, name: str, vocabulary: Vocabulary) -> Facts:
+    """The facts of one answer that was written down as `given` of an example; YAML or JSON.
+
+    Raises:
+        Invalid: every problem, each with its place; `name` stands for the file.
+    """
+    document = read(text, name)
+    given, problems = validate(document, GivenText)
+    if given is not None:
+        problems = _wrong(document, (), given, vocabulary)
+    if given is None or problems:
+        raise Invalid(problems)
+    return facts_of(given, vocabulary)
 
 
 def facts_of(given: GivenText, vocabulary: Vocabulary) -> Facts:

@@ -104,6 +104,24 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
     ]
 
 
+class Changed(Value):
+    """A rule that says something else today. None: it does not exist."""
+
+    rule_id: str
+    then: bool | None
+    today: bool | None
+
+
+def changed(then: Sequence[RuleReport], today: Sequence[RuleReport]) -> list[Changed]:
+    """The rules that fire now and did not, or the other way round; in the order of today's file."""
+    was, fires = ({r.rule_id: r.fired for r in reports} for reports in (then, today))
+    return [
+        Changed(rule_id=id, then=was.get(id), today=fires.get(id))
+        for id in {**fires, **was}
+        if bool(was.get(id)) is not bool(fires.get(id))
+    ]
+
+
 def condition_reports(when: Group, view: View) -> Iterator[ConditionReport]:
     """Every condition below a group, in the order of the file."""
     return _flat(_group_report(when, view))

@@ -18,6 +18,7 @@ from benchmarks import flowing, report, scale, servers, sinks, stocking, traffic
 from benchmarks.answers import SECRET, Answers
 from benchmarks.installation import World, installation, sink
 from benchmarks.report import Figure, Row
+from benchmarks.rules import past, replaying
 from connector import delivery
 from connector import sinks as sink_registry
 from connector.domain import Note
@@ -196,3 +197,13 @@ def test_a_real_one_runs_the_product_and_measures(monkeypatch):
     # How fast it is here is not for a test to say.
     assert [figure.unit for figure in figures] == ["ms", "ms"]
     assert all(-100 < figure.value < 60_000 for figure in figures)
+
+
+def test_the_replayed_past_is_all_there_and_its_rules_ask_for_history(tmp_path):
+    config = past.installation(tmp_path, 300)
+    seconds, _, told = replaying._measured(config)
+    assert told == 300
+    assert seconds > 0
+    rules = json.loads(past.rules_text(changed=False))["rules"]
+    assert len(rules) == past.RULES
+    assert sum("history." in json.dumps(rule) for rule in rules) >= past.RULES // 5

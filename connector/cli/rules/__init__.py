@@ -9,10 +9,11 @@ from connector.cli.lazy import LazyGroup
 _COMMANDS = {
     "check": ("connector.cli.rules.check:check", "Check rules and templates; try the examples."),
     "explain": ("connector.cli.rules.explain:explain", "Say why each rule fired for an answer."),
+    "try": ("connector.cli.rules.trying:try_", "Replay past answers under changed rules."),
     "schema": ("connector.cli.rules.schema:schema", "Write the JSON Schema for your editor."),
 }
 
 
 @click.group(cls=LazyGroup, lazily=_COMMANDS)
 def rules() -> None:
-    """Check the rules, help your editor, explain a decision."""
+    """Check the rules, try a change on the past, explain a decision."""

@@ -1,45 +1,117 @@
-"""`connector rules explain`: what the rules said about one response, and why."""
+"""`connector rules explain`: what the rules say about one answer, and why."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from connector.cli.common import (
     as_json,
-    existing_store,
     find_response,
     load_settings,
     print_json,
+    print_problems,
+    readonly_store,
     row_dict,
 )
 from connector.cli.tables import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
-    from connector.rules.explain import GroupReport, RuleReport
+    from sqlalchemy import Connection
+
+    from connector.domain import Facts
+    from connector.rules.explain import Changed, GroupReport, RuleReport
+    from connector.rules.model import Ruleset, Vocabulary
+
+_GONE = "it names sinks, surveys or fields that no longer exist"
+
+
+class _Kept(NamedTuple):
+    """A ruleset of the store; `ruleset` is None where it cannot be loaded any more."""
+
+    hash: str
+    since: datetime | None
+    ruleset: Ruleset | None
 
 
 @click.command()
-@click.argument("response")
+@click.argument("response", required=False)
+@click.option("--given", metavar="JSON", help="An answer as in `given` of an example.")
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="The same from a file of JSON or YAML; - reads standard input.",
+)
 @as_json
 @click.pass_context
-def explain(ctx: click.Context, response: str, as_json: bool) -> int:
-    """Say for every rule whether it fired for RESPONSE, and which condition decided.
+def explain(
+    ctx: click.Context, response: str | None, given: str | None, file: Path | None, as_json: bool
+) -> int:
+    """Say for every rule whether it fires, and which condition decides.
 
-    RESPONSE is an id, or the beginning of one. Recomputed from the facts that were kept with the
-    decision and from the ruleset of that day.
+    RESPONSE is an id, or the beginning of one: as decided then, recomputed from the facts that were
+    kept with the decision, and as today's rules would decide. With --given or --file it is an
+    answer that you write down, and the rules are those of the files.
     """
-    from connector.domain import Facts
+    if sum(one is not None for one in (response, given, file)) != 1:
+        raise click.UsageError("say one of: RESPONSE, --given, --file")
+    if response is not None:
+        return _explain_response(ctx, response, as_json)
+    if file is not None:
+        with click.open_file(str(file), encoding="utf-8", errors="replace") as opened:
+            given = opened.read()
+    return _explain_given(ctx, given or "", str(file or "--given"), as_json)
+
+
+def _explain_given(ctx: click.Context, text: str, name: str, as_json: bool) -> int:
+    from connector.cli.rules.surroundings import installation
+    from connector.rules.examples import read_given
     from connector.rules.explain import explain as explain_rules
     from connector.rules.load import load
-    from connector.rules.model import RulesetText
+
+    place = installation(ctx, None)
+    vocabulary = place.settings.vocabulary()
+    facts = read_given(text, name, vocabulary)
+    loaded = load(place.text, vocabulary)
+    if loaded.ruleset is None:
+        wrong = [problem for problem in loaded.problems if problem.severity == "error"]
+        shown = [p.model_copy(update={"file": place.shown.get(p.file, p.file)}) for p in wrong]
+        print_problems(shown, err=True)
+        return 3
+    reports, asks = explain_rules(loaded.ruleset, facts), _asks(loaded.ruleset, facts)
+    if as_json:
+        print_json(
+            {
+                "ruleset": loaded.ruleset.hash,
+                "facts": facts.model_dump(mode="json"),
+                "rules": [report.model_dump(mode="json") for report in reports],
+                "asks": asks,
+            }
+        )
+        return 0
+    segment = f", {facts.segment}" if facts.segment else ""
+    click.echo(
+        f"Survey {facts.survey}, score {cell(facts.score)}{segment}; rules as in "
+        f"{place.shown['rules.yaml']} (ruleset {loaded.ruleset.hash[:12]})"
+    )
+    _print_rules(reports)
+    _print_asks(asks)
+    return 0
+
+
+def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
+    from connector.domain import Facts
+    from connector.rules.explain import changed
+    from connector.rules.explain import explain as explain_rules
     from connector.store import answers, browsing
 
     settings = load_settings(ctx, secrets=False)
-    with existing_store(settings.store) as store, store.read() as connection:
+    with readonly_store(settings.store) as store, store.read() as connection:
         response = find_response(connection, response)
         kept = answers.decisions_of(connection, response)
         if not kept:
@@ -47,15 +119,22 @@ def explain(ctx: click.Context, response: str, as_json: bool) -> int:
         decision = kept[-1]
         if not decision.facts:
             raise click.ClickException("the facts of this response were erased")
-        facts = Facts.model_validate(decision.facts)
-        files = answers.ruleset_files(connection, decision.ruleset) or {}
-        loaded = load(RulesetText(files=files), settings.vocabulary())
+        vocabulary = settings.vocabulary()
+        then = _kept(connection, decision.ruleset, vocabulary)
+        today = then
+        active = answers.active_ruleset(connection)
+        if active not in (None, then.hash):
+            today = _kept(connection, str(active), vocabulary)
         made = browsing.list_actions(connection, response=response, limit=None)
-    if loaded.ruleset is None:
-        raise click.ClickException(
-            "the ruleset of that day names sinks, surveys or fields that no longer exist"
-        )
-    reports = explain_rules(loaded.ruleset, facts)
+    facts = Facts.model_validate(decision.facts)
+    was, now = (
+        explain_rules(one.ruleset, facts) if one.ruleset is not None else None
+        for one in (then, today)
+    )
+    if was is None and now is None:
+        raise click.ClickException(f"the ruleset of that day cannot be loaded: {_GONE}")
+    differs = changed(was, now) if was is not None and now is not None else []
+    asks = _asks(today.ruleset, facts) if today.ruleset is not None else None
     if as_json:
         print_json(
             {
@@ -63,31 +142,118 @@ def explain(ctx: click.Context, response: str, as_json: bool) -> int:
                 "decision": decision.number,
                 "decided_at": decision.decided_at,
                 "ruleset": decision.ruleset,
+                "first_active": then.since,
                 "history": decision.history,
-                "rules": [report.model_dump(mode="json") for report in reports],
+                "rules": _plain(was),
                 "actions": [row_dict(row) for row in made],
+                "today": {
+                    "ruleset": today.hash,
+                    "first_active": today.since,
+                    "rules": _plain(now),
+                    "changed": [one.model_dump() for one in differs],
+                    "asks": asks,
+                },
             }
         )
         return 0
     click.echo(
         f"Decision {decision.number} of {decision.decided_at:%Y-%m-%d %H:%M:%S} UTC, "
-        f"revision {facts.revision}, ruleset {decision.ruleset[:12]}"
+        f"revision {facts.revision}, {_named(then)}"
     )
-    _print_rules(reports)
+    if was is None:
+        click.echo(f"That ruleset cannot be loaded any more: {_GONE}.")
+    else:
+        _print_rules(was)
     _print_actions(made)
     if decision.history:
         click.echo("Decided as history: no action was made, whatever the rules say.")
+    _print_today(then, today, now, differs, asks)
     return 0
 
 
-def _print_rules(reports: list[RuleReport]) -> None:
+def _kept(connection: Connection, identity: str, vocabulary: Vocabulary) -> _Kept:
+    from connector.rules.load import load
+    from connector.rules.model import RulesetText
+    from connector.store import answers
+    from connector.store.replaying import first_active
+
+    text = RulesetText(files=answers.ruleset_files(connection, identity) or {})
+    since = first_active(connection, identity)
+    return _Kept(identity, since, load(text, vocabulary).ruleset)
+
+
+def _plain(reports: Sequence[RuleReport] | None) -> list[dict[str, Any]] | None:
+    return None if reports is None else [report.model_dump(mode="json") for report in reports]
+
+
+def _asks(ruleset: Ruleset, facts: Facts) -> list[dict[str, str]]:
+    """What would be asked for, before anyone looks whether it is there already."""
+    from connector.rules.decide import decide
+
+    return [
+        {"rule": one.rule_id, "kind": one.kind, "sink": one.sink, "problem": one.problem}
+        for one in decide(ruleset, facts).intents
+    ]
+
+
+def _named(kept: _Kept) -> str:
+    since = f" (first active {kept.since:%Y-%m-%d %H:%M} UTC)" if kept.since else ""
+    return f"ruleset {kept.hash[:12]}{since}"
+
+
+def _print_today(
+    then: _Kept,
+    today: _Kept,
+    reports: Sequence[RuleReport] | None,
+    differs: Sequence[Changed],
+    asks: Sequence[Mapping[str, str]] | None,
+) -> None:
+    if today.hash == then.hash:
+        click.echo("Today's rules are the same.")
+        return
+    click.echo(f"\nWith what was known then, today's rules, {_named(today)}:")
+    if reports is None:
+        click.echo(f"They cannot be loaded: {_GONE}; connector check says more.")
+        return
+    if not differs and then.ruleset is not None:
+        click.echo("The same rules fire.")
+    marked = {one.rule_id: one for one in differs}
+    shown = reports if then.ruleset is None else [r for r in reports if r.rule_id in marked]
+    for report in shown:
+        _print_rule(report, _mark(marked.get(report.rule_id)))
+    gone = [one.rule_id for one in differs if one.today is None]
+    if gone:
+        click.echo(f"! fired then and is gone: {', '.join(gone)}")
+    _print_asks(asks or [])
+
+
+def _mark(differing: Changed | None) -> str:
+    if differing is None:
+        return ""
+    if differing.then is None:
+        return "! new: "
+    return "! fires now: " if differing.today else "! fired then: "
+
+
+def _print_asks(asks: Sequence[Mapping[str, str]]) -> None:
+    click.echo("It asks for:" if asks else "It asks for nothing.")
+    for one in asks:
+        problem = f": {cell(one['problem'])}" if one["problem"] else ""
+        click.echo(f"  {one['kind']} in {one['sink']}, by {one['rule']}{problem}")
+
+
+def _print_rules(reports: Sequence[RuleReport]) -> None:
     for report in reports:
-        status = "" if report.status == "live" else f" ({report.status})"
-        note = f": {report.note}" if report.note else ""
-        click.echo(f"{'fired ' if report.fired else 'no    '} {report.rule_id}{status}{note}")
-        _print_members(report.when, " " * 7)
+        _print_rule(report)
     if not any(report.fired and report.status == "live" for report in reports):
         click.echo("No live rule fired, so the default did.")
+
+
+def _print_rule(report: RuleReport, mark: str = "") -> None:
+    status = "" if report.status == "live" else f" ({report.status})"
+    note = f": {report.note}" if report.note else ""
+    click.echo(f"{mark}{'fired ' if report.fired else 'no    '} {report.rule_id}{status}{note}")
+    _print_members(report.when, " " * 7)
 
 
 def _print_members(group: GroupReport, margin: str) -> None:

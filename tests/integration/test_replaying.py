@@ -1,0 +1,197 @@
+"""The past under the rules that decided it comes out as it was; under others, as it would have."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from connector import replaying
+from connector.cli.rules.trying import accounts_of
+from connector.domain import response_id
+from connector.replaying import Question
+from connector.rules.backtest import Compared
+from connector.rules.load import load
+from connector.rules.model import Ruleset, RulesetText
+from connector.store import tables
+from connector.store.readonly import ReadOnlyStore
+from connector.store.replaying import Window, span_of
+
+RULES = """
+rules:
+  - id: again
+    when: {segment: detractor, history.open_cases: {at_least: 1}}
+    then:
+      - slack.message: {channel: "#again", text: "NPS {{ score }}"}
+  - id: refund
+    when: {segment: detractor, comment: {mentions: refund}}
+    then:
+      - zendesk.ticket: {priority: urgent, group: Retention}
+      - hubspot.task: {owner: "{{ customer.name | default('') }}"}
+    stop: true
+  - id: fallen
+    when: {segment: detractor, history.previous_segment: promoter}
+    then:
+      - zendesk.ticket: {group: Care}
+  - id: twice
+    when: {history.detractor_answers: {at_least: 2}}
+    then:
+      - slack.message: {channel: "#nps", text: "again"}
+  - id: watcher
+    status: shadow
+    when: {segment: detractor}
+    then: [{zendesk.ticket: {}}]
+  - id: detractor
+    when: {segment: detractor, score: {at_most: 4}}
+    then:
+      - zendesk.ticket: {}
+  - id: thanks
+    when: {segment: {in: [promoter, passive]}}
+    then:
+      - email.thank_you: {template: thank_you}
+default:
+  then: [{slack.message: {channel: "#rest", text: "nothing matched"}}]
+"""
+PEOPLE = [f"p{number}@example.com" for number in range(7)]
+
+
+def ruleset(world, rules: str) -> Ruleset:
+    files = {**world.workspace.read_rules()[0].files, "rules.yaml": rules}
+    loaded = load(RulesetText(files), world.workspace.vocabulary)
+    assert loaded.ruleset, loaded.problems
+    return loaded.ruleset
+
+
+def question(world, rules: str = RULES, **more: Any) -> Question:
+    settings = world.workspace.settings
+    return Question(
+        active=ruleset(world, RULES),
+        candidate=ruleset(world, rules),
+        window=Window(world.now - timedelta(days=400), world.now + timedelta(days=400)),
+        within=settings.act_on_customers_within,
+        accounts=accounts_of(settings),
+        **more,
+    )
+
+
+def comparisons(world, asked: Question) -> list[Compared]:
+    store = ReadOnlyStore(world.workspace.store.url)
+    try:
+        with store.read() as connection:
+            span = span_of(connection, asked.window)
+            assert span
+            return list(replaying.comparisons(connection, asked, span))
+    finally:
+        store.close()
+
+
+def live_through(world, seed: int, answers: int) -> None:
+    """Weeks of answers: revised, late, anonymous, told who it was later, too old, sent, closed."""
+    chance = random.Random(seed)
+    known: list[dict[str, Any]] = []
+    for number in range(answers):
+        world.now += timedelta(minutes=chance.choice((1, 20, 600)))
+        if known and chance.random() < 0.35:
+            said = chance.choice(known)
+            said |= {"score": chance.randint(0, 10), "revised": world.now.isoformat()}
+            if chance.random() < 0.5:
+                said["comment"] = chance.choice(("a refund!", "thanks", "slow"))
+            if chance.random() < 0.3:
+                said.setdefault("email", chance.choice(PEOPLE))
+        else:
+            ago = timedelta(minutes=chance.choice((1, 1, 1, 60, 3 * 24 * 60, 9 * 24 * 60)))
+            said = {"id": f"{seed}-{number}", "score": chance.randint(0, 10)}
+            said |= {"at": (world.now - ago).isoformat()}
+            if chance.random() < 0.8:
+                said |= {"email": chance.choice(PEOPLE), "name": "Ana"}
+            if chance.random() < 0.4:
+                said["comment"] = "I want a refund"
+            known.append(said)
+        world.post(**said)
+        world.decide()
+        refused = send_some(world, chance)
+        known = [one for one in known if response_id("app", one["id"]) not in refused]
+
+
+def send_some(world, chance: random.Random) -> list[str]:
+    """As a courier and an agent would, a second later: sent, perhaps late, refused, closed. Returns
+    the answers whose case was refused: what a revision makes of that row, the row does not tell."""
+    world.now += timedelta(seconds=1)
+    refused = []
+    for action in world.actions(state="waiting"):
+        if action.due_at > world.now or action.amends is not None:
+            continue
+        if action.opens_case and chance.random() < 0.1:
+            change(world, action.id, state="parked", finished_at=world.now)
+            refused.append(action.response_id)
+        elif not action.opens_case or chance.random() < 0.6:
+            change(world, action.id, state="done", first_sent_at=world.now, remote_id="7")
+    for action in world.actions(state="done"):
+        if action.opens_case and not action.closed_at and chance.random() < 0.1:
+            change(world, action.id, closed_at=world.now)
+    return refused
+
+
+def change(world, action: int, **values: Any) -> None:
+    mine = update(tables.actions).where(tables.actions.c.id == action)
+    world.workspace.store.write(lambda c: c.execute(mine.values(**values)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_under_the_rules_that_decided_it_the_past_comes_out_as_it_was(make_world, seed):
+    world = make_world(RULES, added_before=timedelta(days=30))
+    live_through(world, seed, answers=120)
+    with world.workspace.store.read() as connection:
+        rows = connection.execute(select(tables.decisions)).all()
+    kept = {row.number: row for row in rows}
+    found = comparisons(world, question(world))
+
+    assert len(found) == len(kept)
+    last: dict[str, Compared] = {}
+    for one in found:
+        was = kept[one.past.number]
+        matches = tuple(match["rule_id"] for match in was.verdict["matches"])
+        assert one.past.facts.history.open_cases == was.facts["history"]["open_cases"]
+        assert one.active.fired == one.candidate.fired == matches
+        last[one.past.response] = one
+    outcomes: Counter[Any] = Counter()
+    for one in last.values():
+        for outcome in (one.active, one.candidate):
+            made = {
+                (e.asked.action.kind, e.asked.rule_id, e.withheld) for e in outcome.effects.values()
+            }
+            assert made == really_made(world, one.past.response)
+            outcomes.update(made)
+    assert {kind for kind, *_ in outcomes} >= {"zendesk.ticket", "email.thank_you", "slack.message"}
+    assert {why for *_, why in outcomes if why}, "no mail was withheld: the test proves little"
+
+
+def test_what_stood_before_the_time_that_is_replayed_counts(make_world):
+    world = make_world(RULES, added_before=timedelta(days=30))
+    live_through(world, 5, answers=120)
+    middle = world.now - timedelta(days=8)
+    later = replace(question(world), window=Window(middle, world.now))
+    with world.workspace.store.read() as connection:
+        rows = connection.execute(select(tables.decisions)).all()
+    kept = {row.number: row for row in rows if row.decided_at >= middle}
+    found = comparisons(world, later)
+
+    assert 20 < len(found) == len(kept) < len(rows)
+    for one in found:
+        open_cases = kept[one.past.number].facts["history"]["open_cases"]
+        assert one.past.facts.history.open_cases == open_cases
+    assert any(row.facts["history"]["open_cases"] for row in kept.values())
+    assert any(e.stood for one in found for e in one.active.effects.values())
+
+
+def really_made(world, response: str) -> set[tuple[str, str, str]]:
+    return {
+        (row.kind, row.rule_id, (row.error or "") if row.state == "withheld" else "")
+        for row in world.actions(response=response)
+        if row.amends is None and row.state != "superseded"
+    }

@@ -1,0 +1,139 @@
+"""`connector rules explain`: as decided then, as today's rules would, and for an answer that is
+written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connector import config
+from connector.cli import main
+from connector.workspace import open_workspace
+from tests.integration.conftest import RULES
+
+Run = Callable[..., tuple[int, str, str]]
+CHANGED = RULES.replace("segment: detractor, comment", "score: {at_most: 1}, comment").replace(
+    "id: promoter\n", "id: fans\n"
+)
+
+
+@pytest.fixture
+def run(world, capsys, monkeypatch) -> Run:
+    monkeypatch.chdir(world.workspace.settings.directory)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["rules", "explain", *words])
+        printed = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0), printed.out, printed.err
+
+    return call
+
+
+def activate(world, rules: str) -> None:
+    settings = world.workspace.settings
+    settings.rules.write_text(rules)
+    open_workspace(settings, world.now).store.close()
+
+
+def decided(world, **answer: Any) -> str:
+    world.answer(id="1", email="ana@example.com", **answer)
+    (response,) = world.responses()
+    return str(response.id)
+
+
+def test_as_decided_then_and_as_todays_rules_would(run: Run, world) -> None:
+    response = decided(world, score=2, comment="a refund!")
+    then = run(response, "--json")
+    assert json.loads(then[1])["today"]["changed"] == []
+    assert "Today's rules are the same." in run(response)[1]
+
+    activate(world, CHANGED)
+    code, out, _ = run(response)
+    assert code == 0
+    before, _, today = out.partition("today's rules, ruleset ")
+    assert "fired  refund\n" in before
+    assert "first active 2026-11-20 11:00 UTC" in before
+    assert "! fired then: no     refund" in today
+    assert "score is at most 1: saw 2" in today
+    assert "zendesk.ticket in desk, by detractor" in today
+    assert "! fires now" not in today
+
+    told = json.loads(run(response, "--json")[1])
+    assert told["today"]["changed"] == [{"rule_id": "refund", "then": True, "today": False}]
+    assert told["today"]["first_active"] == "2026-11-20T12:00:00Z"
+    assert told["ruleset"] != told["today"]["ruleset"]
+    assert [one["kind"] for one in told["actions"]] == ["zendesk.ticket", "slack.message"]
+
+
+def test_a_rule_that_is_new_or_gone_is_marked(run: Run, world) -> None:
+    response = decided(world, score=10)
+    activate(world, CHANGED)
+    _, out, _ = run(response)
+    assert "! new: fired  fans" in out
+    assert "! fired then and is gone: promoter" in out
+
+
+def test_an_old_ruleset_that_cannot_be_loaded_any_more_hides_only_itself(run: Run, world) -> None:
+    response = decided(world, score=2)
+    settings = world.workspace.settings
+    file = settings.directory / "connector.yaml"
+    text = file.read_text()
+    file.write_text(text.replace('  chat: {type: slack, token: "${TOKEN}"}\n', ""))
+    settings.rules.write_text(
+        RULES[: RULES.index("      - slack")] + RULES[RULES.index("  - id: d") :]
+    )
+    secrets = {"SECRET": "whsec_" + "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcy4uLi4=", "TOKEN": "t"}
+    open_workspace(config.load(file, secrets), world.now).store.close()
+
+    code, out, _ = run(response)
+    assert code == 0
+    assert "That ruleset cannot be loaded any more" in out
+    assert "fired  detractor" in out
+    told = json.loads(run(response, "--json")[1])
+    assert told["rules"] is None
+    assert [r["rule_id"] for r in told["today"]["rules"] if r["fired"]] == ["detractor"]
+
+
+def test_an_answer_that_is_written_down_needs_no_store(run: Run, world, tmp_path) -> None:
+    given = {"score": 3, "comment": "Refund!\x1b[2J", "customer": {"name": "Ana\n{{ 7 }}"}}
+    code, out, _ = run("--given", json.dumps(given))
+    assert code == 0
+    assert "fired  refund" in out
+    assert "\x1b" not in out
+    assert "zendesk.ticket in desk, by refund" in out
+    file = tmp_path / "answer.yaml"
+    file.write_text("score: 10\nhistory: {open_cases: 2}\n")
+    told = json.loads(run("--file", str(file), "--json")[1])
+    assert [one["rule"] for one in told["asks"]] == ["promoter", "thanks"]
+    assert told["facts"]["history"]["open_cases"] == 2
+    assert world.responses() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('{"scroe": 3}', "did you mean 'score'?"),
+        ('{"score": 11}', "scores go from 0 to 10"),
+        ('{"customer": {"plann": "x"}}', "did you mean 'plan'?"),
+        ('{"survey": "nsp"}', "did you mean 'nps'?"),
+        ("[1]", "--given"),
+        ("", "--given"),
+        ('{"score": 3', "--given:1"),
+    ],
+)
+def test_what_is_wrong_with_it_is_told_with_its_place(run: Run, world, given, said) -> None:
+    code, out, err = run("--given", given)
+    assert code == 3
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("words", [(), ("r1", "--given", "{}")])
+def test_one_answer_has_to_be_named(run: Run, world, words) -> None:
+    assert run(*words)[0] == 2
