@@ -36,7 +36,7 @@ def explain(ctx: click.Context, response: str, as_json: bool) -> int:
     from connector.rules.explain import explain as explain_rules
     from connector.rules.load import load
     from connector.rules.model import RulesetText
-    from connector.store import answers, browsing
+    from connector.store import activations, answers, browsing
 
     settings = load_settings(ctx, secrets=False)
     with existing_store(settings.store) as store, store.read() as connection:
@@ -51,6 +51,7 @@ def explain(ctx: click.Context, response: str, as_json: bool) -> int:
         files = answers.ruleset_files(connection, decision.ruleset) or {}
         loaded = load(RulesetText(files=files), settings.vocabulary())
         made = browsing.list_actions(connection, response=response, limit=None)
+        since = activations.active_since(connection, decision.ruleset, decision.decided_at)
     if loaded.ruleset is None:
         raise click.ClickException(
             "the ruleset of that day names sinks, surveys or fields that no longer exist"
@@ -63,6 +64,7 @@ def explain(ctx: click.Context, response: str, as_json: bool) -> int:
                 "decision": decision.number,
                 "decided_at": decision.decided_at,
                 "ruleset": decision.ruleset,
+                "ruleset_active_since": since,
                 "history": decision.history,
                 "rules": [report.model_dump(mode="json") for report in reports],
                 "actions": [row_dict(row) for row in made],
@@ -72,6 +74,7 @@ def explain(ctx: click.Context, response: str, as_json: bool) -> int:
     click.echo(
         f"Decision {decision.number} of {decision.decided_at:%Y-%m-%d %H:%M:%S} UTC, "
         f"revision {facts.revision}, ruleset {decision.ruleset[:12]}"
+        + (f" (active since {since:%Y-%m-%d %H:%M} UTC)" if since else "")
     )
     _print_rules(reports)
     _print_actions(made)
