@@ -23,6 +23,7 @@ from connector.delivery import Courier
 from connector.engine import alone
 from connector.engine.bell import Bell
 from connector.engine.chores import do_chores
+from connector.errors import Invalid
 from connector.keeper import Keeper
 from connector.ports import Pollable, Source
 from connector.store import alarms, arrivals, sending
@@ -119,6 +120,9 @@ class Embedded:
             except StoreDown as error:
                 log.error("%s: %s", name, error)
                 seconds = _STORE_DOWN_SECONDS
+            except Invalid as error:  # the active ruleset; the alarm `rules` tells a person
+                log.error("%s: %s", name, error.problems[0])
+                seconds = _MISTAKE_SECONDS
             except Exception as error:  # noqa: BLE001 - a thread that ends would end in silence
                 kind, where = (
                     type(error).__name__,

@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from connector import deciding
+from connector.engine.stages import Stages
+from connector.engine.wakeups import DECIDE
 from connector.errors import Invalid
 from connector.rules.model import RulesetText
 from connector.store import Store, activations, alarms, answers, tables
@@ -312,6 +314,25 @@ def test_chores_notice_a_ruleset_that_cannot_be_used_here(world):
     assert open_alarms(world) == [("rules", "active")]
     assert activate(world.workspace, world, PROMOTER, broken.hash)
     assert open_alarms(world) == []
+
+
+def test_a_worker_that_cannot_use_the_active_ruleset_says_so_in_one_line(world, caplog):
+    broken = RulesetText({"rules.yaml": BROKEN})
+    world.workspace.store.write(
+        lambda c: activations.activate(c, broken.hash, broken.files, world.now, "ana", "")
+    )
+    world.post(id="1", score=9)
+    start(world, follow=False)
+    stages = Stages(world.workspace, lambda _: None, 1, lambda: world.now)
+    stages.go(DECIDE)
+    assert "decide: rules.yaml:1:23: unknown field 'segmnt'" in caplog.text
+    assert "Traceback" not in caplog.text
+    assert open_alarms(world) == [("rules", "active")]
+
+    assert activate(world.workspace, world, PROMOTER, broken.hash)
+    stages.go(DECIDE)
+    stages.close()
+    assert world.made() == [("zendesk.ticket", "waiting")]
 
 
 def test_the_active_ruleset_of_an_older_version_begins_the_history(store, now):
