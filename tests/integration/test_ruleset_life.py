@@ -325,7 +325,7 @@ def test_a_worker_that_cannot_use_the_active_ruleset_says_so_in_one_line(world, 
     start(world, follow=False)
     stages = Stages(world.workspace, lambda _: None, 1, lambda: world.now)
     stages.go(DECIDE)
-    assert "decide: rules.yaml:1:23: unknown field 'segmnt'" in caplog.text
+    assert "decide: rules.yaml:1:24: unknown field 'segmnt'" in caplog.text
     assert "Traceback" not in caplog.text
     assert open_alarms(world) == [("rules", "active")]
 
