@@ -55,6 +55,7 @@ class Settings(Value):
     store: str
     rules: Path
     templates: Path
+    follow_files: bool
     receiver: Receiver
     surveys: dict[str, Survey]
     customer_attributes: dict[str, AttributeType]
@@ -79,6 +80,7 @@ class _File(Value):
     store: str = "sqlite:///connector.db"
     rules: str = "rules.yaml"
     templates: str = "templates"
+    follow_files: bool = True
     receiver: Receiver = Receiver()
     surveys: dict[str, dict[str, Any]] = Field(min_length=1)
     customer_attributes: dict[str, AttributeType] = {}
@@ -161,6 +163,7 @@ def load(
         store=_store_url(file.store, here),
         rules=here / file.rules,
         templates=here / file.templates,
+        follow_files=file.follow_files,
         receiver=file.receiver,
         surveys=surveys,
         customer_attributes=file.customer_attributes,

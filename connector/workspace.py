@@ -7,19 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from connector import catalog, http
-from connector.domain import Problem
-from connector.errors import Invalid
 from connector.ports import Listing
-from connector.rules.kept import KeptRulesets
-from connector.rules.load import read_directory
-from connector.rules.model import RULES_FILE, Ruleset, RulesetText, Vocabulary
-from connector.store import Store, answers, arrivals, schema
+from connector.rulesets import Rulesets
+from connector.store import Store, arrivals, schema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from connector.config import Settings
     from connector.ports import Sink, Source
+    from connector.rules.model import Ruleset, Vocabulary
 
 
 class Workspace:
@@ -36,12 +33,12 @@ class Workspace:
         return {id: self.new_source(id) for id in self.settings.sources}
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
-        return self.settings.vocabulary()
+    def rulesets(self) -> Rulesets:
+        return Rulesets(self.settings, self.store)
 
-    @cached_property
-    def _rulesets(self) -> KeptRulesets:
-        return KeptRulesets(self.vocabulary)
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.rulesets.vocabulary
 
     @cached_property
     def accounts(self) -> dict[str, str]:
@@ -64,26 +61,13 @@ class Workspace:
         chosen: Any = self.settings.sinks[id]
         return catalog.sink_type(chosen.type)(chosen, http.Session(chosen.base_url))
 
-    def read_rules(self) -> tuple[RulesetText, Ruleset | None, tuple[Problem, ...]]:
-        """The rules as they stand in the files: their text, the ruleset, and every problem."""
-        text = read_directory(self.settings.rules, self.settings.templates)
-        loaded = self._rulesets.load(text)
-        return text, loaded.ruleset, loaded.problems
-
     def ruleset(self, connection: Connection) -> Ruleset | None:
-        """The active ruleset of the store, which every process follows; None before the first."""
-        identity = answers.active_ruleset(connection)
-        if identity is None:
-            return None
-        loaded = self._rulesets.known(identity)
-        if loaded is None:
-            text = RulesetText(files=answers.ruleset_files(connection, identity) or {})
-            if text.hash != identity:
-                raise Invalid([_altered(identity)])
-            loaded = self._rulesets.load(text)
-        if loaded.ruleset is None:
-            raise Invalid(loaded.problems)
-        return loaded.ruleset
+        """The active ruleset of the store, which every process follows; None before the first.
+
+        Raises:
+            Invalid: it cannot be loaded.
+        """
+        return self.rulesets.active(connection)
 
     def added_times(self, connection: Connection) -> dict[str, datetime]:
         """When each source was added, which never changes."""
@@ -92,45 +76,32 @@ class Workspace:
         return self._added
 
 
-def _altered(identity: str) -> Problem:
-    return Problem(
-        file=RULES_FILE,
-        message=f"the text that the store keeps for ruleset {identity[:12]} is not that text",
-        hint="restart with the rules files in place: they are made active again",
-    )
-
-
 def _can_look(sink: Sink) -> bool:
     unmarked = isinstance(sink, Listing) and sink.unmarked
     return sink.capabilities.can_find and not unmarked
 
 
-def open_workspace(settings: Settings, now: datetime) -> Workspace:
-    """Open the store at its newest schema and make the rules of the files the active ones.
+def open_workspace(settings: Settings, now: datetime, follow: bool = False) -> Workspace:
+    """Open the store at its newest schema, with a ruleset that decides.
+
+    `follow`: take up what has changed in the rules files, as `connector run` does; else only the
+    very first ruleset comes from there.
 
     Raises:
-        Invalid: when the rules have errors.
+        Invalid: when no ruleset can decide.
         StoreDown: when the database cannot be reached.
     """
     workspace = Workspace(settings, Store(settings.store))
     try:
         schema.upgrade(workspace.store)
-        _activate(workspace, now)
+        workspace.rulesets.start(now, follow)
+        workspace.store.write(lambda c: _remember_sources(c, settings, now))
     except BaseException:
         workspace.store.close()
         raise
     return workspace
 
 
-def _activate(workspace: Workspace, now: datetime) -> None:
-    text, ruleset, problems = workspace.read_rules()
-    if ruleset is None:
-        raise Invalid(problems)
-
-    def work(connection: Connection) -> None:
-        answers.keep_ruleset(connection, text.hash, dict(text.files), now)
-        answers.activate_ruleset(connection, text.hash)
-        for id in workspace.settings.sources:
-            arrivals.remember_source(connection, id, now)
-
-    workspace.store.write(work)
+def _remember_sources(connection: Connection, settings: Settings, now: datetime) -> None:
+    for id in settings.sources:
+        arrivals.remember_source(connection, id, now)

@@ -14,7 +14,7 @@ from benchmarks.rules import workload
 from benchmarks.rules.workload import Wish
 from connector.domain import Facts
 from connector.rules.model import RULES_FILE, RulesetText
-from connector.store import Store, answers, schema
+from connector.store import Store, activations, schema
 
 RULES = 100
 _ANSWERS_EACH = 4  # of one customer
@@ -64,8 +64,8 @@ def installation(folder: Path, count: int) -> Path:
     schema.upgrade(store)
     text = RulesetText({RULES_FILE: rules_text(changed=False)})
     now = datetime.now(UTC)
-    store.write(lambda c: answers.keep_ruleset(c, text.hash, dict(text.files), now))
-    store.write(lambda c: answers.activate_ruleset(c, text.hash))
+    files = dict(text.files)
+    store.write(lambda c: activations.activate(c, text.hash, files, now, by="bench", note=""))
     store.close()
     _fill(folder / "past.db", count, text.hash, now)
     return folder / "connector.yaml"

@@ -51,13 +51,16 @@ def load_settings(ctx: click.Context, secrets: bool = True, store: bool = True) 
 
 
 @contextmanager
-def workspace(ctx: click.Context, secrets: bool = True) -> Iterator[Workspace]:
-    """The installation, its store open at the newest schema."""
+def workspace(
+    ctx: click.Context, secrets: bool = True, follow: bool = False
+) -> Iterator[Workspace]:
+    """The installation, its store open at the newest schema. `follow`: what has changed in the
+    rules files becomes active, unless connector.yaml says `follow_files: false`."""
     from connector.workspace import open_workspace
 
     settings = load_settings(ctx, secrets)
     with _hinting(settings.store):
-        opened = open_workspace(settings, utc_now())
+        opened = open_workspace(settings, utc_now(), follow and settings.follow_files)
         try:
             yield opened
         finally:

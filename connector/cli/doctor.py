@@ -40,6 +40,7 @@ CURES = {
     "quota": "buy more calls, or find who else uses them; what comes after the last one waits",
     "recovering": "release or resolve what is held; then: connector recover --done",
     "remark": "see connector actions show {id}, and complete the case by hand",
+    "rules": "connector rules check; once mended, `connector run` takes the file up by itself",
     "silent": "look whether the survey still runs, and its webhook still comes here",
     "sink-failing": "what is found above about this sink says why; it is tried again by itself",
     "sink-missing": "add the sink to connector.yaml again, and start `connector run` again",
@@ -49,7 +50,7 @@ CURES = {
     "surge": "connector actions list --state held; then: connector actions release {id}",
     "undecided": "connector responses unread; once mended: connector responses replay",
     "unknown-survey": "add it under surveys: of this source; then: connector responses replay",
-    "unrendered": "correct the text in rules.yaml or templates/, then start `connector run` again",
+    "unrendered": "correct the text in rules.yaml or templates/; `connector run` takes it up",
 }
 
 

@@ -34,6 +34,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
     workspace.store.write(lambda c: _notice_silence(c, workspace, now))
     workspace.store.write(lambda c: _notice_missing_sinks(c, workspace, now))
     workspace.store.write(lambda c: alarms.clear_quiet(c, _OVER_WHEN_QUIET, now))
+    workspace.rulesets.is_usable(now)
     rung = workspace.store.write(lambda c: _announce(c, workspace, now))
     apply_retention(workspace.store, workspace.settings, now)
     _heartbeat(workspace.settings.heartbeat_url)

@@ -1,7 +1,8 @@
 """Everything in one process: threads call the stages, bells wake them, SIGTERM ends them cleanly.
 
 One thread polls each source that has an API, one decides, one delivers for each sink (so that a
-slow or failing sink never delays another), one does the chores. They sleep until a bell rings or
+slow or failing sink never delays another), one does the chores, one looks whether the rules files
+have changed. They sleep until a bell rings or
 the next due time comes; nothing is polled but the vendors.
 """
 
@@ -22,6 +23,7 @@ from connector.delivery import Courier
 from connector.engine import alone
 from connector.engine.bell import Bell
 from connector.engine.chores import do_chores
+from connector.errors import Invalid
 from connector.keeper import Keeper
 from connector.ports import Pollable, Source
 from connector.store import alarms, arrivals, sending
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 _SHORTEST_SECONDS = 0.01
 _LONGEST_SLEEP_SECONDS = 30.0  # a wake-up lost to another process costs at most this
 _CHORES_SECONDS = 60.0
+_FILES_SECONDS = 1.0  # between two looks at the rules files; reading them takes under a millisecond
 _STORE_DOWN_SECONDS = 1.0
 _MISTAKE_SECONDS = 5.0
 
@@ -53,6 +56,7 @@ class Embedded:
         self._delivering = {sink: Bell() for sink in workspace.settings.sinks}
         self._polling = {id: Bell() for id in workspace.settings.sources}
         self._chores = Bell()
+        self._files = Bell()
         self._keeper = Keeper(workspace.store, utc_now)
         self._threads: list[threading.Thread] = []
         self._lock: IO[str] | None = None
@@ -72,6 +76,8 @@ class Embedded:
             step = functools.partial(self._deliver, id, courier)
             self._spawn(f"deliver-{id}", step, bell)
         self._spawn("chores", self._do_chores, self._chores)
+        if self.workspace.settings.follow_files:
+            self._spawn("rules", self._follow_files, self._files)
 
     def arrived(self) -> None:
         """New records are in the inbox."""
@@ -85,7 +91,8 @@ class Embedded:
     def stop(self) -> None:
         """Finish the calls in flight, then return; whatever is not done stays in the store."""
         self._stopping.set()
-        bells = [self._deciding, self._chores, *self._delivering.values(), *self._polling.values()]
+        once = (self._deciding, self._chores, self._files)
+        bells = [*once, *self._delivering.values(), *self._polling.values()]
         for bell in bells:
             bell.ring()
         for thread in self._threads:
@@ -114,6 +121,9 @@ class Embedded:
             except StoreDown as error:
                 log.error("%s: %s", name, error)
                 seconds = _STORE_DOWN_SECONDS
+            except Invalid as error:  # the active ruleset; the alarm `rules` tells a person
+                log.error("%s: %s", name, error.problems[0])
+                seconds = _MISTAKE_SECONDS
             except Exception as error:  # noqa: BLE001 - a thread that ends would end in silence
                 kind, where = (
                     type(error).__name__,
@@ -173,6 +183,10 @@ class Embedded:
     def _do_chores(self) -> float:
         self._ring(do_chores(self.workspace, utc_now()))
         return _CHORES_SECONDS
+
+    def _follow_files(self) -> float:
+        self.workspace.rulesets.follow(utc_now())
+        return _FILES_SECONDS
 
 
 def run_once(workspace: Workspace) -> bool:

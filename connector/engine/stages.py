@@ -17,6 +17,7 @@ from connector.delivery import Courier
 from connector.engine.chores import do_chores
 from connector.engine.crew import Crew
 from connector.engine.wakeups import CHORES, DECIDE, Wakeup, deliver, poll
+from connector.errors import Invalid
 from connector.keeper import Keeper
 from connector.store import alarms, arrivals
 from connector.store.database import StoreDown
@@ -168,6 +169,8 @@ class Stages:
             yield
         except StoreDown as error:
             log.error("%s: %s", name, error)
+        except Invalid as error:  # the active ruleset; the alarm `rules` tells a person
+            log.error("%s: %s", name, error.problems[0])
         except Exception as error:
             log.exception("%s failed; the next wake-up tries again", name)
             message = f"'{name}' failed ({type(error).__name__}); see the log"

@@ -22,6 +22,7 @@ AlarmKind = Literal[
     "quota",
     "recovering",
     "remark",
+    "rules",
     "silent",
     "sink-failing",
     "sink-missing",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, case, func, insert, or_, select, update
 
 from connector import faultpoints
 from connector.domain import EarlierAnswer, History
-from connector.store.arrivals import insert_ignoring
 from connector.store.tables import actions, decisions, responses, revisions, rulesets, settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_ACTIVE = "active_ruleset"
+ACTIVE_RULESET = "active_ruleset"  # its name in `settings`
 _EARLIER = 3  # answers that the person who makes the call gets to see
 _KNOWN = (
     "id",
@@ -78,7 +76,7 @@ _OPEN_CASES = (
     )
     .group_by(actions.c.customer_id)
 )
-_ACTIVE_RULESET = select(settings.c.value).where(settings.c.name == _ACTIVE)
+_ACTIVE = select(settings.c.value).where(settings.c.name == ACTIVE_RULESET)
 
 
 def find_responses(connection: Connection, wanted: Sequence[str]) -> dict[str, Any]:
@@ -174,25 +172,8 @@ def decisions_of(connection: Connection, response: str) -> Sequence[Any]:
     return connection.execute(statement.order_by(decisions.c.number)).all()
 
 
-def keep_ruleset(
-    connection: Connection, identity: str, files: dict[str, str], now: datetime
-) -> None:
-    row = {"hash": identity, "files": files, "stored_at": now}
-    statement = insert_ignoring(connection, rulesets).values(row)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["hash"], set_={"files": files})
-    )
-
-
-def activate_ruleset(connection: Connection, identity: str) -> None:
-    statement = insert_ignoring(connection, settings).values(name=_ACTIVE, value=identity)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_={"value": identity})
-    )
-
-
 def active_ruleset(connection: Connection) -> str | None:
-    found: str | None = connection.scalar(_ACTIVE_RULESET)
+    found: str | None = connection.scalar(_ACTIVE)
     return found
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from connector.store.tables import actions, decisions, responses, rulesets
+from connector.store.tables import actions, decisions, responses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,14 +153,6 @@ def closed_cases(connection: Connection, most: int = 10_000) -> Sequence[Any]:
         .order_by(actions.c.id.desc())
     )
     return connection.execute(statement.limit(most)).all()
-
-
-def first_active(connection: Connection, ruleset: str) -> datetime | None:
-    """When this ruleset was made the active one for the first time."""
-    found: datetime | None = connection.scalar(
-        select(rulesets.c.stored_at).where(rulesets.c.hash == ruleset)
-    )
-    return found
 
 
 def _in_half(statement: Any, last: ColumnElement[str], half: int | None) -> Any:

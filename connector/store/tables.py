@@ -132,6 +132,17 @@ rulesets = Table(
     Column("stored_at", UtcTime, nullable=False),
 )
 
+# Which ruleset became active when, by whom; the newest is the one in `settings`.
+activations = Table(
+    "activations",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("hash", String(64), ForeignKey("rulesets.hash"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", String(60), nullable=False),
+    Column("note", Text, nullable=False),
+)
+
 # Facts + ruleset + engine version + running number -> verdict. The why is recomputed from these.
 decisions = Table(
     "decisions",

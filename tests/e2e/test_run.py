@@ -117,6 +117,9 @@ class Installation:
         counts = requests.get(self.sandbox.urls["zendesk"] + "/_sandbox/counts", timeout=5).json()
         return int(counts["zendesk.ticket"])
 
+    def metrics(self) -> str:
+        return requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
+
 
 def wait_for(condition: Callable[[], object], seconds: float = 20) -> float:
     """Until it holds; how many seconds that took."""
@@ -204,6 +207,31 @@ def test_sigterm_finishes_the_call_in_flight(install, store_url):
     listed = installation.command("actions", "list", "--json")
     assert [a["state"] for a in json.loads(listed.stdout)] == ["done"]
     assert installation.tickets() == 1
+
+
+def test_rules_are_followed_while_it_runs_and_a_broken_file_stops_nothing(installation):
+    rules, log = installation.place / "rules.yaml", installation.place / "log"
+    installation.start()
+    assert installation.post(id="before", score=9) == 202
+    rules.write_text(RULES.replace("detractor", "promoter"))
+    wait_for(lambda: log.read_text().count("is active now") == 2)
+    assert installation.post(id="after", score=9) == 202
+    wait_for(lambda: installation.tickets() == 1)
+
+    rules.write_text("rules: [")
+    wait_for(lambda: "stays active" in log.read_text())
+    assert installation.end(signal.SIGTERM) == 0
+    installation.start()
+    assert installation.post(id="cold", score=10) == 202
+    wait_for(lambda: installation.tickets() == 2)
+    assert 'connector_alarms_open{kind="rules"} 1.0' in installation.metrics()
+
+    rules.write_text(RULES)
+    wait_for(lambda: log.read_text().count("is active now") == 3)
+    assert 'connector_alarms_open{kind="rules"}' not in installation.metrics()
+    history = json.loads(installation.command("rules", "history", "--json").stdout)
+    assert [row["decisions"] for row in history] == [1, 2, 1]
+    assert installation.end(signal.SIGTERM) == 0
 
 
 def test_two_engines_never_work_on_one_sqlite_file(installation):

@@ -155,7 +155,7 @@ def make_world(store_url: str, tmp_path: Path, now: datetime) -> Iterator[Callab
             text = text.replace(f"  {old}: ", f"  {new}: ")
         file.write_text(text)
         settings = config.load(file, {"SECRET": SECRET, "TOKEN": "t0ken"})
-        workspace = open_workspace(settings, now - added_before)
+        workspace = open_workspace(settings, now - added_before, follow=True)
         opened.append(workspace)
         return World(workspace, now)
 

@@ -180,26 +180,54 @@ def test_a_good_configuration_is_in_order(run, world):
     assert run("rules", "check")[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
-    [
-        ("connector.yaml", "type: zendesk", "type: zendsk", "connector.yaml:"),
-        ("rules.yaml", "segment: detractor", "segmnt: detractor", "did you mean 'segment'?"),
-        ("rules.yaml", "priority: urgent", "priority: asap", "rules.yaml:6:"),
-        ("rules.yaml", "template: thank_you", "template: thank_yu", "thank_you"),
-    ],
-)
-@pytest.mark.parametrize("command", [["check"], ["run"], ["rules", "check"], ["import", "file"]])
-def test_a_mistake_in_a_file_is_one_line_and_exit_code_3(run, world, file, old, new, said, command):
+MISTAKES = [
+    ("rules.yaml", "segment: detractor", "segmnt: detractor", "did you mean 'segment'?"),
+    ("rules.yaml", "priority: urgent", "priority: asap", "rules.yaml:6:"),
+    ("rules.yaml", "template: thank_you", "template: thank_yu", "thank_you"),
+]
+IN_CONNECTOR = ("connector.yaml", "type: zendesk", "type: zendsk", "connector.yaml:")
+
+
+def mistaken(world, file: str, old: str, new: str) -> Path:
     path: Path = world.workspace.settings.directory / file
     path.write_text(path.read_text().replace(old, new, 1))
-    if command[0] == "import":
-        command = [*command, str(path)]
+    return path
+
+
+@pytest.mark.parametrize(("file", "old", "new", "said"), [IN_CONNECTOR, *MISTAKES])
+@pytest.mark.parametrize("command", [["check"], ["rules", "check"]])
+def test_a_mistake_in_a_file_is_one_line_and_exit_code_3(run, world, file, old, new, said, command):
+    mistaken(world, file, old, new)
     code, out, err = run(*command)
 
     assert code == 3
     assert said in out + err
     assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(("file", "old", "new", "said"), [IN_CONNECTOR, *MISTAKES])
+@pytest.mark.parametrize("command", [["run"], ["import", "file"]])
+def test_with_a_mistake_in_a_file_nothing_starts_for_the_first_time(
+    run, world, file, old, new, said, command
+):
+    path = mistaken(world, file, old, new)
+    settings = world.workspace.settings
+    text = (settings.directory / "connector.yaml").read_text()
+    store = next(line for line in text.splitlines() if line.startswith("store:"))
+    (settings.directory / "connector.yaml").write_text(text.replace(store, "store: sqlite:///x.db"))
+    code, out, err = run(*command, *([str(path)] if command[0] == "import" else []))
+
+    assert code == 3
+    assert said in out + err
+    assert "Traceback" not in out + err
+
+
+def test_an_import_decides_with_the_active_rules_whatever_the_files_say(run, world, tmp_path):
+    mistaken(world, *MISTAKES[0][:3])
+    file = tmp_path / "answers.csv"
+    file.write_text("Date,Email,Score,Comment\n2026-11-01,x@example.com,1,old\n")
+    assert run("import", "file", str(file), "--act", "--yes")[0] == 0
+    assert world.made() == [("zendesk.ticket", "waiting")]
 
 
 def test_a_missing_configuration_says_what_to_do(capsys, tmp_path, monkeypatch):

@@ -241,5 +241,5 @@ def test_an_altered_text_in_the_store_decides_nothing(world):
     other.post(id="1", score=3)
     with pytest.raises(Invalid, match="is not that text"):
         other.decide()
-    open_workspace(settings, now).store.close()  # a restart, with the files in place
+    open_workspace(settings, now, follow=True).store.close()  # a restart, with the files in place
     assert other.decide().changes == {"new": 1}

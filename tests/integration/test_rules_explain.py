@@ -57,7 +57,7 @@ def test_as_decided_then_and_as_todays_rules_would(run: Run, world) -> None:
     assert code == 0
     before, _, today = out.partition("today's rules, ruleset ")
     assert "fired  refund\n" in before
-    assert "first active 2026-11-20 11:00 UTC" in before
+    assert "active since 2026-11-20 11:00 UTC" in before
     assert "! fired then: no     refund" in today
     assert "score is at most 1: saw 2" in today
     assert "zendesk.ticket in desk, by detractor" in today
@@ -65,7 +65,7 @@ def test_as_decided_then_and_as_todays_rules_would(run: Run, world) -> None:
 
     told = json.loads(run(response, "--json")[1])
     assert told["today"]["changed"] == [{"rule_id": "refund", "then": True, "today": False}]
-    assert told["today"]["first_active"] == "2026-11-20T12:00:00Z"
+    assert told["today"]["active_since"] == "2026-11-20T12:00:00Z"
     assert told["ruleset"] != told["today"]["ruleset"]
     assert [one["kind"] for one in told["actions"]] == ["zendesk.ticket", "slack.message"]
 

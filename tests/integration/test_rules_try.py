@@ -94,7 +94,7 @@ def test_the_rules_that_are_active_change_nothing(run: Run) -> None:
     told = json.loads(run(RULES, "--json")[1])
     assert told["changes"] == told["differences"] == []
     assert all(one["active"] == one["candidate"] for one in told["rules"])
-    assert told["active"]["first_active"] == "2026-10-21T12:00:00Z"
+    assert told["active"]["active_since"] == "2026-10-21T12:00:00Z"
 
 
 def test_what_appears_and_disappears_and_for_whom(run: Run) -> None:

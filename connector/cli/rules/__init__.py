@@ -8,6 +8,10 @@ from connector.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "check": ("connector.cli.rules.check:check", "Check rules and templates; try the examples."),
+    "table": ("connector.cli.rules.table:table", "Print them as a decision table for reviewers."),
+    "diff": ("connector.cli.rules.diff:diff", "Say in words what differs between two rulesets."),
+    "activate": ("connector.cli.rules.activate:activate", "Make a ruleset the one that decides."),
+    "history": ("connector.cli.rules.history:history", "List which ruleset decided, and when."),
     "explain": ("connector.cli.rules.explain:explain", "Say why each rule fired for an answer."),
     "try": ("connector.cli.rules.trying:try_", "Replay past answers under changed rules."),
     "schema": ("connector.cli.rules.schema:schema", "Write the JSON Schema for your editor."),
@@ -16,4 +20,4 @@ _COMMANDS = {
 
 @click.group(cls=LazyGroup, lazily=_COMMANDS)
 def rules() -> None:
-    """Check the rules, try a change on the past, explain a decision."""
+    """Check, try on the past, review, activate; help your editor, explain a decision."""

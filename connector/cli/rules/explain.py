@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,6 @@ from connector.cli.tables import cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -120,11 +120,11 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
         if not decision.facts:
             raise click.ClickException("the facts of this response were erased")
         vocabulary = settings.vocabulary()
-        then = _kept(connection, decision.ruleset, vocabulary)
+        then = _kept(connection, decision.ruleset, vocabulary, decision.decided_at)
         today = then
         active = answers.active_ruleset(connection)
         if active not in (None, then.hash):
-            today = _kept(connection, str(active), vocabulary)
+            today = _kept(connection, str(active), vocabulary, datetime.now(UTC))
         made = browsing.list_actions(connection, response=response, limit=None)
     facts = Facts.model_validate(decision.facts)
     was, now = (
@@ -142,13 +142,13 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
                 "decision": decision.number,
                 "decided_at": decision.decided_at,
                 "ruleset": decision.ruleset,
-                "first_active": then.since,
+                "active_since": then.since,
                 "history": decision.history,
                 "rules": _plain(was),
                 "actions": [row_dict(row) for row in made],
                 "today": {
                     "ruleset": today.hash,
-                    "first_active": today.since,
+                    "active_since": today.since,
                     "rules": _plain(now),
                     "changed": [one.model_dump() for one in differs],
                     "asks": asks,
@@ -171,14 +171,13 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
     return 0
 
 
-def _kept(connection: Connection, identity: str, vocabulary: Vocabulary) -> _Kept:
+def _kept(connection: Connection, identity: str, vocabulary: Vocabulary, moment: datetime) -> _Kept:
     from connector.rules.load import load
     from connector.rules.model import RulesetText
-    from connector.store import answers
-    from connector.store.replaying import first_active
+    from connector.store import activations, answers
 
     text = RulesetText(files=answers.ruleset_files(connection, identity) or {})
-    since = first_active(connection, identity)
+    since = activations.active_since(connection, identity, moment)
     return _Kept(identity, since, load(text, vocabulary).ruleset)
 
 
@@ -197,7 +196,7 @@ def _asks(ruleset: Ruleset, facts: Facts) -> list[dict[str, str]]:
 
 
 def _named(kept: _Kept) -> str:
-    since = f" (first active {kept.since:%Y-%m-%d %H:%M} UTC)" if kept.since else ""
+    since = f" (active since {kept.since:%Y-%m-%d %H:%M} UTC)" if kept.since else ""
     return f"ruleset {kept.hash[:12]}{since}"
 
 

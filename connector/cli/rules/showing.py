@@ -37,7 +37,7 @@ def told(
     question: Question,
     replayed: Replayed,
     capacities: Mapping[str, int],
-    first_active: datetime | None,
+    active_since: datetime | None,
 ) -> dict[str, Any]:
     """Everything that was found, as plain data."""
     tally, span = replayed.tally, replayed.span
@@ -48,7 +48,7 @@ def told(
         "until": question.window.until,
         "survey": question.survey,
         "zone": str(question.zone),
-        "active": {"ruleset": question.active.hash, "first_active": first_active},
+        "active": {"ruleset": question.active.hash, "active_since": active_since},
         "candidate": {"ruleset": question.candidate.hash},
         "answers": tally.answers,
         "decisions": tally.decisions,
@@ -126,7 +126,7 @@ def show(found: Mapping[str, Any], file: str) -> None:
 
 def _show_head(found: Mapping[str, Any], file: str) -> None:
     active = found["active"]
-    since = f", first active {cell(active['first_active'])} UTC" if active["first_active"] else ""
+    since = f", active since {cell(active['active_since'])} UTC" if active["active_since"] else ""
     click.echo(
         f"{file} (ruleset {found['candidate']['ruleset'][:12]}) beside the active ruleset "
         f"{active['ruleset'][:12]}{since}."

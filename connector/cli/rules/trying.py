@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -108,7 +108,8 @@ def try_(
     from connector.cli.rules import showing
     from connector.cli.rules.surroundings import installation
     from connector.replaying import Question, replay
-    from connector.store.replaying import Window, first_active
+    from connector.store import activations
+    from connector.store.replaying import Window
 
     if last is not None and since is not None:
         raise click.UsageError("--last and --since say the same: give one of them")
@@ -124,7 +125,7 @@ def try_(
         return 3
     with readonly_store(settings.store) as store, store.read() as connection:
         active = _active(connection, settings)
-        begun = first_active(connection, active.hash)
+        begun = activations.active_since(connection, active.hash, datetime.now(UTC))
     question = Question(
         active=active,
         candidate=candidate,

@@ -1,0 +1,131 @@
+"""A ruleset as reviewers read it: a row for each rule, a column for each field that rules ask."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from connector.rules.model import LOG, Action, Condition, Group, Rule, Ruleset
+from connector.text import describe_duration, one_line
+
+_LONGEST_LINE = 200
+_LONGEST_VALUE = 40  # of an action; longer ones are texts, which are read in the file
+_WORDS = {
+    "is": "",
+    "in": "",
+    "not": "not ",
+    "at_most": "at most ",
+    "at_least": "at least ",
+    "mentions": "mentions ",
+    "matches": "matches ",
+}
+_GROUPED = (
+    "any 1, any 2, …: at least one of these numbers has to hold; none 1, none 2, …: none of them "
+    "may. What has the same mark in one row has to hold together."
+)
+
+Cell = tuple[str, ...]  # lines
+
+
+@dataclass(frozen=True)
+class DecisionTable:
+    """Lines are plain text of one line each, without control characters."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    legend: str = ""
+
+
+def decision_table(ruleset: Ruleset, few: int = 1_000_000) -> DecisionTable:
+    """Every rule in the order in which they are read, then the default. Of a list of values at
+    most so `few` are told."""
+    asked = [_asked(rule, few) for rule in ruleset.rules]
+    fields = list(dict.fromkeys(field for lines in asked for field, _ in lines))
+    rows = [
+        (
+            (str(number),),
+            _lines(rule.id, rule.name if rule.name != rule.id else ""),
+            _status(rule),
+            *(_lines(*(told for one, told in lines if one == field)) for field in fields),
+            _lines(*map(_action, rule.then)) or (LOG,),
+            _lines(rule.owner),
+        )
+        for number, (rule, lines) in enumerate(zip(ruleset.rules, asked, strict=True), 1)
+    ]
+    nothing = ((),) * len(fields)
+    default = _lines(*map(_action, ruleset.default)) or (LOG,)
+    rows.append((("",), ("default",), ("no live rule",), *nothing, default, ()))
+    grouped = any(isinstance(one, Group) for rule in ruleset.rules for one in rule.when.members)
+    columns = ("#", "rule", "status", *map(one_line, fields), "actions", "owner")
+    return DecisionTable(columns, tuple(rows), _GROUPED if grouped else "")
+
+
+def _lines(*lines: str) -> Cell:
+    return tuple(one_line(line, _LONGEST_LINE) for line in lines if line)
+
+
+def _status(rule: Rule) -> Cell:
+    until = f"until {rule.until}" if rule.until else ""
+    return _lines(rule.status, until, "stops" if rule.stop else "")
+
+
+def _asked(rule: Rule, few: int) -> list[tuple[str, str]]:
+    """Field and what it must be, with the way to it where it stands in a group."""
+    return list(_members(rule.when, "", few, Counter()))
+
+
+def _members(group: Group, way: str, few: int, seen: Counter[str]) -> Iterator[tuple[str, str]]:
+    mark = ""
+    if group.word != "all":
+        before = seen[way + group.word]
+        seen[way + group.word] += 1
+        mark = chr(ord("A") + before) if before else ""  # a second `any` of the same rule
+    for number, member in enumerate(group.members, 1):
+        here = way if group.word == "all" else f"{way}{group.word} {mark}{number}"
+        if isinstance(member, Condition):
+            yield member.field, f"{here.rstrip(', ')}: {_must(member, few)}".removeprefix(": ")
+        else:
+            inner = f"{here}, " if here and not here.endswith(", ") else here
+            yield from _members(member, inner, few, seen)
+
+
+def _must(condition: Condition, few: int) -> str:
+    wanted = condition.wanted
+    if condition.operator == "exists":
+        return "is there" if wanted else "is missing"
+    if condition.operator == "between":
+        return f"{_said(wanted[0])} to {_said(wanted[1])}"
+    values = wanted if isinstance(wanted, list | tuple) else [wanted]
+    told = [_said(value) for value in values[:few]]
+    more = f" +{len(values) - few} more" if len(values) > few else ""
+    return f"{_WORDS[condition.operator]}{' | '.join(told)}{more}"
+
+
+def _said(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _action(action: Action) -> str:
+    """What the file says about it, but its texts: `zendesk.ticket: priority urgent, …`."""
+    told = [
+        f"{name} {_short(value)}"
+        for name, value in action.params
+        if name in action.params.model_fields_set
+        and name not in action.templates
+        and value is not None
+        and (isinstance(value, timedelta) or len(_short(value)) <= _LONGEST_VALUE)
+    ]
+    return f"{action.kind}: {', '.join(told)}" if told else action.kind
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return describe_duration(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={_said(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return " + ".join(map(_said, value))
+    return _said(value)
