@@ -28,7 +28,7 @@ from tests.chaos.installation import Installation
 from tests.chaos.plan import Plan
 from tests.chaos.report import FEWEST, FEWEST_SHORT, Report
 from tests.chaos.servers import Broker, Postgres, RabbitBroker, RedisBroker, Unavailable
-from tests.chaos.store import states, undone
+from tests.chaos.store import parked_because, states, undone
 from tests.chaos.verdict import acknowledged, judge, look
 
 SET_UPS = ("embedded", "redis", "rabbitmq")
@@ -132,6 +132,7 @@ class Campaign:
         report.acknowledged = len(answers)
         there = look(scene.sandbox.urls)
         report.tallies = judge(answers, there, states(scene.installation.store))
+        report.parked_because = parked_because(scene.installation.store)
         report.may_be_in_doubt = sum(scene.may_be_in_doubt) + sum(one.blind_hits for one in far)
         report.fired = dict(sorted(fired.items()))
         return report

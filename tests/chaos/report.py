@@ -28,6 +28,7 @@ class Report:
     may_be_in_doubt: int = 0
     fired: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    parked_because: list[str] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -78,6 +79,7 @@ class Report:
             for t in self.tallies
         ]
         told = [f"  {said}" for t in self.tallies for said in (t.lost + t.doubled)[:5]]
+        told += [f"  {said}" for said in self.parked_because[:5]]
         faults = "; ".join(f"{name} x{times}" for name, times in self.fired.items())
         first = f"== {self.title}: {self.acknowledged} answers in {self.seconds:.0f} s"
         return "\n".join([first, f"{self.faults} faults: {faults}", head, *rows, *told])

@@ -26,6 +26,15 @@ def states(store_url: str) -> dict[str, str]:
         return dict(connection.execute(select(actions.c.key, actions.c.state)).tuples().all())
 
 
+def parked_because(store_url: str) -> list[str]:
+    """What the outbox says about what it has parked, the most frequent first."""
+    reason = (actions.c.sink, actions.c.error, func.count())
+    statement = select(*reason).where(actions.c.state == "parked").group_by(*reason[:2])
+    with _reading(store_url) as connection:
+        rows = connection.execute(statement.order_by(func.count().desc())).all()
+    return [f"{sink}: {error} ({count} parked)" for sink, error, count in rows]
+
+
 def undone(store_url: str) -> float:
     """Records to be decided, and actions to be delivered; infinite while nobody can say."""
     undecided = select(func.count()).where(inbox.c.state == "new")
