@@ -129,7 +129,7 @@ class Rulesets:
         files = self._judge(self._look())
         if files.text is None and not usable:
             raise Invalid(files.problems)
-        self._take(files, now, "the first ruleset" if first else "", anyway=not usable)
+        self._take(files, now, first=first, anyway=not (first or usable))
 
     def is_usable(self, now: datetime) -> bool:
         """Can this process decide with the active ruleset? Where not, an alarm says why: another
@@ -168,7 +168,9 @@ class Rulesets:
         problems = self.problems(files.text) if files.text is not None else files.problems
         return _Files(files.mark, None if problems else files.text, problems)
 
-    def _take(self, files: _Files, now: datetime, note: str = "", anyway: bool = False) -> bool:
+    def _take(
+        self, files: _Files, now: datetime, first: bool = False, anyway: bool = False
+    ) -> bool:
         text = files.text
 
         def work(connection: Connection) -> bool:
@@ -177,11 +179,11 @@ class Rulesets:
             before = activations.lock(connection)
             alarms.clear_alarm(connection, "rules", FILES, now)
             news = anyway or activations.followed(connection) != text.hash
-            if not news and before != text.hash:
-                return False
+            if before != text.hash and (not news or (first and before is not None)):
+                return False  # a person chose another one; or another process was the first
             activations.set_followed(connection, text.hash)
-            said = note or _what_changed(connection, before, text)
-            return activations.activate(connection, text.hash, text.files, now, _BY, said)
+            note = _what_changed(connection, before, text)
+            return activations.activate(connection, text.hash, text.files, now, _BY, note)
 
         changed = self._store.write(work)
         self._judged = self._seen = files.mark
@@ -209,7 +211,9 @@ def _told(problems: Sequence[Problem]) -> str:
 
 
 def _what_changed(connection: Connection, before: str | None, text: RulesetText) -> str:
-    old = (answers.ruleset_files(connection, before) if before else None) or {}
+    if before is None:
+        return "the first ruleset"
+    old = answers.ruleset_files(connection, before) or {}
     names = sorted(old.keys() | text.files.keys())
     changed = [name for name in names if old.get(name) != text.files.get(name)]
     return one_line(f"changed: {', '.join(changed)}")

@@ -37,7 +37,7 @@ def run(world, capsys, monkeypatch) -> Run:
 def activate(world, rules: str) -> None:
     settings = world.workspace.settings
     settings.rules.write_text(rules)
-    open_workspace(settings, world.now).store.close()
+    open_workspace(settings, world.now, follow=True).store.close()
 
 
 def decided(world, **answer: Any) -> str:
@@ -88,7 +88,7 @@ def test_an_old_ruleset_that_cannot_be_loaded_any_more_hides_only_itself(run: Ru
         RULES[: RULES.index("      - slack")] + RULES[RULES.index("  - id: d") :]
     )
     secrets = {"SECRET": "whsec_" + "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcy4uLi4=", "TOKEN": "t"}
-    open_workspace(config.load(file, secrets), world.now).store.close()
+    open_workspace(config.load(file, secrets), world.now, follow=True).store.close()
 
     code, out, _ = run(response)
     assert code == 0

@@ -191,6 +191,33 @@ def test_the_table_of_an_earlier_ruleset_can_be_read(run, world):
     assert run("table", "rules.yaml", "--format", "html")[1].startswith("<!doctype html>")
 
 
+def test_the_text_of_a_ruleset_comes_back_as_it_was(run, world, tmp_path):
+    write(world, "rules.yaml", CHANGED)
+    assert run("show")[1] == RULES
+    assert run("show", "-o", "old")[0] == 0
+    old = tmp_path / "old"
+    assert (old / "rules.yaml").read_text() == RULES
+    kept = tmp_path / "templates/thank_you/en.txt"
+    assert (old / "templates/thank_you/en.txt").read_bytes() == kept.read_bytes()
+    code, _, err = run("show", "-o", "old")
+    assert code == 1
+    assert "holds these already: rules.yaml" in err
+    assert run("diff", "active", "old/rules.yaml")[1].startswith("Both are ruleset")
+
+
+def test_a_stored_name_cannot_leave_the_folder(run, world, tmp_path):
+    from connector.rules.model import RulesetText
+
+    bad = RulesetText({"rules.yaml": RULES, "../escaped": "x"})
+    world.workspace.store.write(
+        lambda c: activations.activate(c, bad.hash, bad.files, world.now, "leo", "")
+    )
+    code, _, err = run("show", "-o", "old")
+    assert code == 1
+    assert "outside of its folder" in err
+    assert not (tmp_path / "escaped").exists()
+
+
 def test_a_file_with_a_mistake_has_no_table(run, world):
     write(world, "new.yaml", "rules: [{id: x, when: {segmnt: promoter}, then: [{log: {}}]}]")
     code, out, err = run("table", "new.yaml")

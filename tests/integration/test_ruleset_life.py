@@ -215,6 +215,19 @@ def test_who_does_not_follow_the_files_takes_up_the_first_ruleset_only(world):
     assert open_alarms(world) == []
 
 
+def test_of_two_that_start_first_with_different_files_one_is_followed(world, monkeypatch):
+    """The second one looked before the first had written."""
+    first = active(world)
+    write(world, PROMOTER)
+    looked = iter([None])
+    real = answers.active_ruleset
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "active_ruleset", lambda c: next(looked, real(c)))
+        start(world, follow=False)
+    assert active(world) == first
+    assert len(told(world)) == 1
+
+
 def test_a_rollback_outlives_a_restart_until_the_files_change_again(world):
     old = active(world)
     write(world, PROMOTER)

@@ -12,6 +12,7 @@ _COMMANDS = {
     "diff": ("connector.cli.rules.diff:diff", "Say in words what differs between two rulesets."),
     "activate": ("connector.cli.rules.activate:activate", "Make a ruleset the one that decides."),
     "history": ("connector.cli.rules.history:history", "List which ruleset decided, and when."),
+    "show": ("connector.cli.rules.show:show", "Print the text of the active ruleset, or another."),
     "explain": ("connector.cli.rules.explain:explain", "Say why each rule fired for an answer."),
     "try": ("connector.cli.rules.trying:try_", "Replay past answers under changed rules."),
     "schema": ("connector.cli.rules.schema:schema", "Write the JSON Schema for your editor."),
