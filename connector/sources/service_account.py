@@ -54,7 +54,7 @@ class ServiceAccount:
             Paused: when the key is unusable or Google refuses it.
             TryLater: when Google cannot be reached.
         """
-        from google.auth.exceptions import GoogleAuthError
+        from connector.sources.google_client import GoogleAuthError
 
         self._client = self._client or self._made()
         credentials, transport = self._client
@@ -71,8 +71,7 @@ class ServiceAccount:
         return f"Bearer {credentials.token}"
 
     def _made(self) -> tuple[Credentials, Request]:
-        from google.auth.transport.requests import Request
-        from google.oauth2.service_account import Credentials
+        from connector.sources.google_client import Credentials, Request
 
         try:
             make: Callable[..., Credentials] = Credentials.from_service_account_info

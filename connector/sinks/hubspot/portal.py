@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from functools import partial
@@ -31,6 +32,9 @@ OWNERS_PER_PAGE = 500
 MIGRATION_SECONDS = 86_400  # Retry-After of a 477 may be a day
 NO_PROPERTY = "PROPERTY_DOESNT_EXIST"
 TOKEN_CURE = "make a new token in Settings > Integrations > Private Apps and put it into the "  # noqa: S105
+# The client imports its modules as they are first touched, and they import each other: of two
+# threads that do so one meets a half-made module. https://github.com/python/cpython/issues/106176
+_IMPORTING = threading.Lock()
 _SCOPE = re.compile(r"[a-z0-9._-]{3,60}")
 
 
@@ -138,19 +142,23 @@ class Portal:
     def _api(self, name: str) -> Any:
         """The client makes a new API object for every attribute chain; one of each is enough."""
         if not self._apis:
-            from hubspot import HubSpot
-
-            token = self._settings.token.get_secret_value()
-            client = HubSpot(access_token=token, api_factory=self._pool.api)
-            self._apis = {
-                "contacts batch": client.crm.contacts.batch_api,
-                "tasks batch": client.crm.objects.tasks.batch_api,
-                "tasks basic": client.crm.objects.tasks.basic_api,
-                "tasks search": client.crm.objects.tasks.search_api,
-                "owners": client.crm.owners.owners_api,
-                "properties": client.crm.properties.core_api,
-            }
+            with _IMPORTING:
+                self._apis = self._made()
         return self._apis[name]
+
+    def _made(self) -> dict[str, Any]:
+        from hubspot import HubSpot
+
+        token = self._settings.token.get_secret_value()
+        client = HubSpot(access_token=token, api_factory=self._pool.api)
+        return {
+            "contacts batch": client.crm.contacts.batch_api,
+            "tasks batch": client.crm.objects.tasks.batch_api,
+            "tasks basic": client.crm.objects.tasks.basic_api,
+            "tasks search": client.crm.objects.tasks.search_api,
+            "owners": client.crm.owners.owners_api,
+            "properties": client.crm.properties.core_api,
+        }
 
 
 def _marked_since(marker: str, milliseconds: int) -> dict[str, Any]:

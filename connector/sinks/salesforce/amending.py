@@ -35,7 +35,7 @@ class Amendments:
 
     def read(self, ids: Iterable[str | None], now: datetime) -> Rows:
         """Tasks by the ids that were asked for, those in the recycle bin too."""
-        from simple_salesforce.format import format_soql
+        from connector.sinks.salesforce.client import format_soql
 
         wanted = sorted({one for one in ids if one})
         if not wanted:

@@ -46,7 +46,7 @@ class Creations:
 
     def find(self, new: Sequence[Prepared], now: datetime) -> dict[str, Receipt]:
         """With the recycle bin: what a rep has deleted since was made, and is not made again."""
-        from simple_salesforce.format import format_soql
+        from connector.sinks.salesforce.client import format_soql
 
         if not new:
             return {}

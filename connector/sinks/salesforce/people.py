@@ -47,7 +47,7 @@ def find_users(org: Org, names: Sequence[str], now: datetime) -> dict[str, str]:
 
     A name that several active users have stands for none of them.
     """
-    from simple_salesforce.format import format_soql
+    from connector.sinks.salesforce.client import format_soql
 
     known: dict[str, set[str]] = {}
     for some in _chunks(names, repeated=3):
@@ -75,7 +75,7 @@ def all_users(org: Org, now: datetime) -> list[str]:
 def _people(
     org: Org, kind: str, addresses: Sequence[str], now: datetime
 ) -> dict[str, list[Person]]:
-    from simple_salesforce.format import format_soql
+    from connector.sinks.salesforce.client import format_soql
 
     contact = kind == "Contact"
     more, condition = (
@@ -116,7 +116,7 @@ def _person(kind: str, row: dict[str, Any]) -> Person:
 
 def _chunks(values: Sequence[str], repeated: int = 1) -> Iterator[list[str]]:
     """At most 200 values, and what fits into the URL of a query that repeats them so often."""
-    from simple_salesforce.format import quote_soql_value
+    from connector.sinks.salesforce.client import quote_soql_value
 
     chunk: list[str] = []
     size = 0

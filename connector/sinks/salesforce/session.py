@@ -141,7 +141,7 @@ class Org:
 
 
 def _translated(call: Callable[[], Any], now: datetime, reading: bool) -> Any:
-    from simple_salesforce.exceptions import SalesforceError
+    from connector.sinks.salesforce.client import SalesforceError
 
     try:
         return call()

@@ -104,7 +104,7 @@ class TaskParams(Params):
 
 def connect(settings: SalesforceSettings, session: requests.Session) -> Salesforce:
     """Log in. The JWT audience is never the My Domain: Salesforce takes only login and test."""
-    from simple_salesforce.api import Salesforce
+    from connector.sinks.salesforce.client import Salesforce
 
     key = settings.consumer_key.get_secret_value()
     if settings.consumer_secret is not None:

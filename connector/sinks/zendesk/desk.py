@@ -60,7 +60,7 @@ class Desk:
         Raises:
             KeyMismatch, LookFirst, Paused, Refused, TryLater.
         """
-        from zenpy.lib.api_objects import Ticket as NewTicket
+        from connector.sinks.zendesk.client import Ticket as NewTicket
 
         guarded = {} if faultpoints.broken("key") else {"Idempotency-Key": key}
         with self._transport.exactly(body, guarded):
@@ -68,7 +68,7 @@ class Desk:
 
     def update(self, number: int, body: bytes, facts: Facts) -> int:
         """PUT exactly these bytes; raises as `create`, and Conflict."""
-        from zenpy.lib.api_objects import Ticket as OldTicket
+        from connector.sinks.zendesk.client import Ticket as OldTicket
 
         with self._transport.exactly(body):
             return self._written(lambda c: c.tickets.update(OldTicket(id=number)), facts, number)
@@ -221,7 +221,7 @@ class Desk:
 
     def _call(self, ask: Callable[[Zenpy], T], garbled: type[ConnectorError]) -> T:
         """`garbled` is what an answer means that cannot be understood."""
-        from zenpy.lib.exception import APIException, ZenpyException
+        from connector.sinks.zendesk.client import APIException, ZenpyException
 
         if self._client is None:
             self._client = _client(self._settings, self._session)
@@ -257,7 +257,7 @@ class Desk:
 
 
 def _client(settings: ZendeskSettings, session: requests.Session) -> Zenpy:
-    from zenpy import Zenpy
+    from connector.sinks.zendesk.client import Zenpy
 
     logging.getLogger("zenpy").setLevel(logging.WARNING)  # its debug lines print whole bodies
     token, oauth = settings.api_token, settings.oauth_token
