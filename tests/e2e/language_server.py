@@ -108,7 +108,10 @@ class LanguageServer:
             length = int(header.partition(b":")[2])
             while self._process.stdout.readline().strip():
                 pass
-            message = json.loads(self._process.stdout.read(length))
+            body = self._process.stdout.read(length)
+            if len(body) < length:
+                return  # it was ended in the middle of a word
+            message = json.loads(body)
             if "method" in message and "id" in message:  # it wants to know something; it may not
                 self._send({"id": message["id"], "result": None})
             else:

@@ -56,7 +56,9 @@ def test_actions_of_a_sink_that_was_taken_out_wait_and_are_said(post):
     do_chores(world.workspace, world.now)
 
     assert "1 actions wait for sink 'desk'" in post.alarms()["sink-missing"]
+    assert "the active ruleset cannot be used" in post.alarms()["rules"]
     reconfigured(world, sinks=sinks)
+    world.workspace.rulesets.start(world.now, follow=False)
     do_chores(world.workspace, world.now)
     assert post.alarms() == {}
     post.settle()

@@ -61,7 +61,7 @@ PEOPLE = [f"p{number}@example.com" for number in range(7)]
 
 
 def ruleset(world, rules: str) -> Ruleset:
-    files = {**world.workspace.read_rules()[0].files, "rules.yaml": rules}
+    files = {**world.workspace.rulesets.in_files().files, "rules.yaml": rules}
     loaded = load(RulesetText(files), world.workspace.vocabulary)
     assert loaded.ruleset, loaded.problems
     return loaded.ruleset

@@ -151,7 +151,7 @@ def test_explain_says_since_when_the_ruleset_was_active(run, world):
     response = world.responses()[0].id
     assert "active since 2026-11-20 11:00 UTC" in run("explain", response)[1]
     story = json.loads(run("explain", response, "--json")[1])
-    assert story["ruleset_active_since"] == "2026-11-20T11:00:00Z"
+    assert story["active_since"] == "2026-11-20T11:00:00Z"
 
 
 def test_diff_takes_files_hashes_and_the_active_one(run, world):
