@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import threading
+import time
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -34,6 +35,8 @@ _LATER_SECONDS = 0.5
 _plan: Path | None = Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
 _visits: dict[str, int] = {}
 _lock = threading.Lock()
+_firing = threading.Lock()
+_TAKES_EFFECT_SECONDS = 0.05  # a signal to the own process may come after the call has returned
 
 
 def reach(at: str, of: str = "") -> None:
@@ -42,7 +45,14 @@ def reach(at: str, of: str = "") -> None:
         return
     for point in _read().get("points", []):
         if point["at"] == at and point["of"] in ("", of) and _is_turn(point) and _claim(point):
-            os.kill(os.getpid(), signal.SIGKILL if point["do"] == "kill" else signal.SIGSTOP)
+            _fire(signal.SIGKILL if point["do"] == "kill" else signal.SIGSTOP)
+            return  # one at a time: who was stopped here is not killed here as well
+
+
+def _fire(what: signal.Signals) -> None:
+    with _firing:
+        os.kill(os.getpid(), what)
+        time.sleep(_TAKES_EFFECT_SECONDS)
 
 
 def broken(guard: str) -> bool:
