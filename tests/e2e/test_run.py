@@ -9,7 +9,6 @@ import hmac
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.servers import free_port
 from connector.sandbox.credentials import SECRETS
 from connector.sandbox.server import Sandbox
 
@@ -60,8 +60,7 @@ class Installation:
     def __init__(self, place: Path, sandbox: Sandbox, store: str) -> None:
         self.place = place
         self.sandbox = sandbox
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         urls = {name: sandbox.urls[name] for name in ("delighted", "zendesk")}
         text = CONNECTOR.format(store=store, port=self.port, **urls)
         (place / "connector.yaml").write_text(text)
@@ -100,7 +99,7 @@ class Installation:
     def end(self, how: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(how)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def post(self, **answer: object) -> int:
         body = json.dumps({"at": datetime.now(UTC).isoformat(), **answer}).encode()
@@ -121,7 +120,7 @@ class Installation:
         return requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> float:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> float:
     """Until it holds; how many seconds that took."""
     began = time.monotonic()
     while not condition():

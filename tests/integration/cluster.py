@@ -68,7 +68,7 @@ rules:
 """
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> float:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> float:
     """Until it holds; how many seconds that took."""
     began = time.monotonic()
     while not condition():
