@@ -84,7 +84,7 @@ def _drain(workspace: Workspace) -> tuple[float, str]:
     sink = workspace.new_sink("far")
     outcomes: Counter[str] = Counter()
     began = time.monotonic()
-    while (found := delivery.deliver_batch(workspace.store, "far", sink, _now)).actions:
+    while (found := delivery.Courier(workspace.store, "far", sink, _now).round()).actions:
         outcomes.update(found.outcomes)
     rate = outcomes.total() / (time.monotonic() - began)
     return rate, ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items())

@@ -78,11 +78,6 @@ class Courier:
         return claimed, cases, recovering.current(connection)
 
 
-def deliver_batch(store: Store, sink_id: str, sink: Sink, clock: Clock) -> Delivered:
-    """One round of what fills one call of this sink; raises as `Courier.round`."""
-    return Courier(store, sink_id, sink, clock).round()
-
-
 class _Turn:
     """The calls that a round may make; without limits nothing is asked and nothing written."""
 

@@ -29,14 +29,7 @@ def patiently(call: Callable[[], T], sleep: Callable[[float], None] = time.sleep
         TryLater: the last one, when the tries are used up or the wish is too long.
         Whatever else `call` raises, at once.
     """
-    tries = Retrying(
-        retry=retry_if_exception(_short),
-        wait=_wait_seconds,
-        stop=stop_after_attempt(TRIES),
-        sleep=sleep,
-        reraise=True,
-    )
-    return tries(call)
+    return _repeat(call, TRIES, LONGEST_WAIT_SECONDS, sleep)
 
 
 def at_leisure(call: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
@@ -47,26 +40,23 @@ def at_leisure(call: Callable[[], T], sleep: Callable[[float], None] = time.slee
         TryLater: the last one, when the tries are used up or the wish is too long.
         Whatever else `call` raises, at once.
     """
-    tries = Retrying(
-        retry=retry_if_exception(_bearable),
+    return _repeat(call, LEISURELY_TRIES, LEISURELY_WAIT_SECONDS, sleep)
+
+
+def _repeat(
+    call: Callable[[], T], tries: int, longest_seconds: float, sleep: Callable[[float], None]
+) -> T:
+    def is_bearable(error: BaseException) -> bool:
+        return isinstance(error, TryLater) and (error.retry_after_seconds or 0) <= longest_seconds
+
+    repeated = Retrying(
+        retry=retry_if_exception(is_bearable),
         wait=_wait_seconds,
-        stop=stop_after_attempt(LEISURELY_TRIES),
+        stop=stop_after_attempt(tries),
         sleep=sleep,
         reraise=True,
     )
-    return tries(call)
-
-
-def _bearable(error: BaseException) -> bool:
-    wish = error.retry_after_seconds if isinstance(error, TryLater) else None
-    return isinstance(error, TryLater) and (wish or 0.0) <= LEISURELY_WAIT_SECONDS
-
-
-def _short(error: BaseException) -> bool:
-    if not isinstance(error, TryLater):
-        return False
-    wish = error.retry_after_seconds
-    return wish is None or wish <= LONGEST_WAIT_SECONDS
+    return repeated(call)
 
 
 def _wait_seconds(state: RetryCallState) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from connector.cli.common import Looking
 
-F = TypeVar("F", bound=Callable[..., Any])
+Function = Callable[..., Any]
 RESOLVABLE = ("parked", "in_doubt", "held")
 
 
@@ -52,10 +53,11 @@ class Chosen(NamedTuple):
         return settling.choose(connection, self.states, self.sink, self.since)
 
 
-def _selection(*states: str) -> Callable[[F], F]:
+def _selection(*states: str) -> Callable[[Function], Function]:
     """IDs, or --all with --state, --sink, --since; the function gets them as `chosen`."""
 
-    def decorate(function: F) -> F:
+    def decorate(function: Function) -> Function:
+        @wraps(function)
         def called(
             ids: tuple[int, ...],
             state: str | None,
@@ -72,8 +74,6 @@ def _selection(*states: str) -> Callable[[F], F]:
             chosen = Chosen(ids, (state,) if state else states, sink, since, everything)
             return function(chosen=chosen, **others)
 
-        called.__doc__, called.__name__ = function.__doc__, function.__name__
-        called.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         for option in (
             click.option("--all", "everything", is_flag=True, help="All that the others choose."),
             click.option("--since", type=MOMENT, metavar="TIME", help="Only made since then."),
@@ -82,7 +82,7 @@ def _selection(*states: str) -> Callable[[F], F]:
             click.argument("ids", type=int, nargs=-1),
         ):
             called = option(called)
-        return called  # type: ignore[return-value]
+        return called
 
     return decorate
 

@@ -209,7 +209,7 @@ def run_once(workspace: Workspace) -> bool:
         while True:
             delivered = courier.round()
             failed |= any(name not in ("done", "withheld") for name in delivered.outcomes)
-            if delivered.again_at is not None:
+            if delivered.again_at is not None:  # the account's turn; nobody else waits for us
                 time.sleep(max((delivered.again_at - utc_now()).total_seconds(), _SHORTEST_SECONDS))
             elif not delivered.actions:
                 break

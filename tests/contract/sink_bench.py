@@ -13,7 +13,7 @@ import requests
 from sqlalchemy import select, update
 
 from connector import sinks
-from connector.delivery import Delivered, deliver_batch
+from connector.delivery import Courier, Delivered
 from connector.domain import EarlierAnswer, Facts, History, Order, amendment_key
 from connector.http import Session
 from connector.ports import SinkSettings
@@ -122,7 +122,7 @@ class SinkBench:
 
     def deliver(self, sink: Any = None) -> Delivered:
         """One round, as a worker does it."""
-        return deliver_batch(self.store, SINK, sink or self.sink(), self.now)
+        return Courier(self.store, SINK, sink or self.sink(), self.now).round()
 
     def settle(self, sink: Any = None) -> None:
         """Rounds until nothing is left to do, waiting as long as each of them asks."""

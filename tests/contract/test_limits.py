@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from connector import sinks
-from connector.delivery import deliver_batch
+from connector.delivery import Courier
 from connector.http import Session
 from connector.limits import Limit
 from connector.store import Store
@@ -32,7 +32,7 @@ class Worker:
         self.sink.capabilities = replace(self.sink.capabilities, batch=1)
 
     def deliver(self) -> tuple[int, datetime | None]:
-        done = deliver_batch(self.store, SINK, self.sink, self.bench.now)
+        done = Courier(self.store, SINK, self.sink, self.bench.now).round()
         return done.actions, done.again_at
 
 

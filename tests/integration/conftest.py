@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from connector import config, deciding, intake
+from connector.cli import main
 from connector.deciding import Decided
 from connector.store import browsing
 from connector.workspace import Workspace, open_workspace
@@ -92,6 +93,22 @@ default:
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test asks a vendor which names exist there."""
     monkeypatch.setenv("CONNECTOR_ONLINE", "false")
+
+
+Connector = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def connector(capsys: pytest.CaptureFixture[str]) -> Connector:
+    """`connector("responses", "list")` -> (exit code, what was printed, what was said aside)."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        printed, code = capsys.readouterr(), ended.value.code
+        return (code if isinstance(code, int) else 0), printed.out, printed.err
+
+    return call
 
 
 @dataclass

@@ -88,7 +88,7 @@ class Post:
         """One round."""
         self.world.now += after
         clock = lambda: self.world.now  # noqa: E731 - the clock moves while it is being called
-        return delivery.deliver_batch(self.store, sink, self.sides[sink], clock).outcomes
+        return delivery.Courier(self.store, sink, self.sides[sink], clock).round().outcomes
 
     def settle(self, sink: str = "desk") -> None:
         """Rounds until nothing is due any more, each after as long as the last one asked."""

@@ -81,4 +81,4 @@ class Worker:
         return [None for _ in batch]
 
     def deliver(self, sink: str = "desk") -> delivery.Delivered:
-        return delivery.deliver_batch(self.store, sink, self, self.vendor.clock)
+        return delivery.Courier(self.store, sink, self, self.vendor.clock).round()

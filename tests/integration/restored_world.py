@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from connector import config, deciding, intake
-from connector.delivery import deliver_batch
+from connector.delivery import Courier
 from connector.sandbox import SECRETS, Sandbox
 from connector.store import alarms, browsing, sending
 from connector.workspace import Workspace, open_workspace
@@ -197,7 +197,7 @@ class Restorable:
         for id in sinks or SINKS:
             sink = self.workspace.new_sink(id)
             for _ in range(60):
-                if deliver_batch(self.workspace.store, id, sink, self.now).actions:
+                if Courier(self.workspace.store, id, sink, self.now).round().actions:
                     continue
                 with self.workspace.store.read() as connection:
                     due = sending.next_due(connection, id, self.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,13 @@ SECRETS = {"SECRET": "whsec_" + "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcy4uLi4=", 
 
 
 @pytest.fixture
-def run(world, capsys, monkeypatch):
+def run(world, connector, monkeypatch):
     """`run("responses", "list")` -> (exit code, what was printed, what was said on the side)."""
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     config = str(world.workspace.settings.directory / "connector.yaml")
 
-    def call(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["--config", config, *words])
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), printed.out, printed.err
-
-    return call
+    return partial(connector, "--config", config)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class Post:
     def deliver(self, after: timedelta = timedelta(0)):
         self.world.now += after
         store = self.world.workspace.store
-        return delivery.deliver_batch(store, "desk", self.sink, lambda: self.world.now).outcomes
+        return delivery.Courier(store, "desk", self.sink, lambda: self.world.now).round().outcomes
 
     def states(self):
         return [a.state for a in self.world.actions(sink="desk")]
@@ -166,7 +166,7 @@ def test_a_receipt_is_kept_from_a_worker_that_lost_its_lease(post):
         other = FakeSink(made=post.sink.made, then=[post.sink.fails(TryLater("busy"))])
         store = post.world.workspace.store
         receipts = [post.sink.make(p) for p in batch]
-        delivery.deliver_batch(store, "desk", other, lambda: post.world.now)
+        delivery.Courier(store, "desk", other, lambda: post.world.now).round()
         return receipts
 
     post.sink.then = [slow]
@@ -323,7 +323,7 @@ def test_a_suppressed_address_gets_nothing(post):
     post.world.answer(id="1", score=8, email="Ana@Example.com")
     post.world.now += timedelta(minutes=11)
     mail = FakeSink(capabilities=Capabilities(to_customer=True))
-    done = delivery.deliver_batch(store, "mail", mail, lambda: post.world.now)
+    done = delivery.Courier(store, "mail", mail, lambda: post.world.now).round()
 
     assert done.outcomes == {"withheld": 1}
     assert mail.sent == []

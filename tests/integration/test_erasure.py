@@ -41,7 +41,7 @@ def told(world):
     world.answer(id="1", score=2, comment="my secret story", email="ana@example.com", name="Ana Q")
     world.answer(id="2", score=2, comment="another story", email="leo@example.com", name="Leo W")
     store = world.workspace.store
-    delivery.deliver_batch(store, "desk", Desk(), lambda: world.now)
+    delivery.Courier(store, "desk", Desk(), lambda: world.now).round()
     return world
 
 
@@ -102,7 +102,7 @@ def test_an_erased_answer_sends_nothing_any_more(world):
     world.answer(id="1", score=2, email="ana@example.com")
     erasure.erase_email(world.workspace.store, "ana@example.com", world.now)
 
-    done = delivery.deliver_batch(world.workspace.store, "desk", Desk(), lambda: world.now)
+    done = delivery.Courier(world.workspace.store, "desk", Desk(), lambda: world.now).round()
     assert done.outcomes == {}
     assert [a.state for a in world.actions()] == ["superseded"]
 

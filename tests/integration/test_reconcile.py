@@ -6,13 +6,13 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector import reconciling
-from connector.cli import main
 from connector.reconciling import Compared
 from connector.sandbox import SECRETS, Sandbox
 from connector.store import outbox
@@ -166,19 +166,12 @@ def test_comparing_changes_nothing(here):
 
 
 @pytest.fixture
-def run(here, capsys, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+def run(here, connector, monkeypatch) -> Callable[..., tuple[int, str, str]]:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
 
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.stdin", io.StringIO(""))
-        with pytest.raises(SystemExit) as ended:
-            main(["--config", str(here.file), *words])
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), printed.out, printed.err
-
-    return call
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    return partial(connector, "--config", str(here.file))
 
 
 def test_the_command_tells_with_ids_links_and_next_steps(here, run):

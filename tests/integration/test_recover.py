@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ import click
 import pytest
 
 from connector import recovery
-from connector.cli import main
-from connector.delivery import deliver_batch
+from connector.delivery import Courier
 from connector.sandbox import SECRETS, Sandbox
 from connector.store import outbox, recovering
 from tests.integration.restored_world import Restorable
@@ -112,7 +112,7 @@ def test_what_was_never_made_is_made_once_after_a_look(here):
     here.restore(kept)
     recovery.begin(here.workspace, since, here.now())
     sink = here.workspace.new_sink("desk")
-    assert deliver_batch(here.workspace.store, "desk", sink, here.now).outcomes == {"wait": 1}
+    assert Courier(here.workspace.store, "desk", sink, here.now).round().outcomes == {"wait": 1}
     assert here.effects()["zendesk.ticket"] == 0, "a slow far side may still make it"
     here.settle()
 
@@ -124,7 +124,7 @@ def test_what_was_being_sent_is_looked_for_though_its_key_still_lives(here):
     here.answer("sending", 2, "the first words")
     here.sandbox.zendesk.fault("drop", method="POST", path="/api/v2/tickets")
     desk = here.workspace.new_sink("desk")
-    deliver_batch(here.workspace.store, "desk", desk, here.now)
+    Courier(here.workspace.store, "desk", desk, here.now).round()
     kept, since = here.backup(), here.now()
     here.settle()
     here.restore(kept)
@@ -211,12 +211,12 @@ def test_a_look_that_finds_nothing_counts_only_some_time_after_the_lost_time(her
     here.answer("sending", 2, "the first words")
     here.sandbox.zendesk.fault("drop", method="POST", path="/api/v2/tickets")
     desk = here.workspace.new_sink("desk")
-    deliver_batch(here.workspace.store, "desk", desk, here.now)
+    Courier(here.workspace.store, "desk", desk, here.now).round()
     kept, since = here.backup(), here.now()
     here.wait(hours=3)
     here.restore(kept)
     recovery.begin(here.workspace, since, here.now())
-    assert deliver_batch(here.workspace.store, "desk", desk, here.now).outcomes == {"wait": 1}
+    assert Courier(here.workspace.store, "desk", desk, here.now).round().outcomes == {"wait": 1}
     here.settle()
     assert here.effects()["zendesk.ticket"] == 1
 
@@ -277,19 +277,12 @@ def test_it_ends_when_nothing_leans_on_it_or_a_person_insists(here):
 
 
 @pytest.fixture
-def run(here, capsys, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+def run(here, connector, monkeypatch) -> Callable[..., tuple[int, str, str]]:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
 
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.stdin", io.StringIO(""))
-        with pytest.raises(SystemExit) as ended:
-            main(["--config", str(here.file), *words])
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), printed.out, printed.err
-
-    return call
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    return partial(connector, "--config", str(here.file))
 
 
 def test_the_command_says_first_what_it_would_do(here, run):

@@ -26,14 +26,12 @@ Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def run(world, capsys, monkeypatch) -> Run:
+def run(world, connector, monkeypatch) -> Run:
     """`run("check")` in the installation's folder -> (exit code, what was printed)."""
     monkeypatch.chdir(world.workspace.settings.directory)
 
     def call(*words: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["rules", *words])
-        return ended.value.code or 0, capsys.readouterr().out
+        return connector("rules", *words)[:2]
 
     return call
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from connector import config
-from connector.cli import main
 from connector.workspace import open_workspace
 from tests.integration.conftest import RULES
 
@@ -21,17 +21,10 @@ CHANGED = RULES.replace("segment: detractor, comment", "score: {at_most: 1}, com
 
 
 @pytest.fixture
-def run(world, capsys, monkeypatch) -> Run:
+def run(world, connector, monkeypatch) -> Run:
     monkeypatch.chdir(world.workspace.settings.directory)
 
-    def call(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["rules", "explain", *words])
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), printed.out, printed.err
-
-    return call
+    return partial(connector, "rules", "explain")
 
 
 def activate(world, rules: str) -> None:

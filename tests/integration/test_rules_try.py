@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from connector import replaying
-from connector.cli import main, moments
+from connector.cli import moments
 from connector.cli.rules import trying
 from connector.store import forgetting, tables
 from connector.store.readonly import ReadOnlyStore
@@ -32,7 +32,7 @@ NEW = RULES.replace(
 
 
 @pytest.fixture
-def run(world, capsys, monkeypatch, tmp_path) -> Run:
+def run(world, connector, monkeypatch, tmp_path) -> Run:
     """`run(rules, "--json")` -> (exit code, what was printed, what was said on the side)."""
     monkeypatch.chdir(world.workspace.settings.directory)
     today = world.now + timedelta(days=1)
@@ -49,11 +49,7 @@ def run(world, capsys, monkeypatch, tmp_path) -> Run:
     def call(rules: str, *words: str) -> tuple[int, str, str]:
         file = tmp_path / "try" / "candidate.yaml"
         file.write_text(rules)
-        with pytest.raises(SystemExit) as ended:
-            main(["rules", "try", str(file), *words])
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), printed.out, printed.err
+        return connector("rules", "try", str(file), *words)
 
     return call
 

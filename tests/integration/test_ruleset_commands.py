@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 import pytest
 
-from connector.cli import main
 from connector.cli.rules import activate as command
 from connector.store import activations, answers
 
@@ -34,19 +34,12 @@ def world(make_world) -> Any:
 
 
 @pytest.fixture
-def run(world, capsys, monkeypatch) -> Run:
+def run(world, connector, monkeypatch) -> Run:
     monkeypatch.chdir(world.workspace.settings.directory)
     monkeypatch.setenv("SECRET", "whsec_" + "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcy4uLi4=")
     monkeypatch.setenv("TOKEN", "t0ken")
 
-    def call(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["rules", *words])
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), printed.out, printed.err
-
-    return call
+    return partial(connector, "rules")
 
 
 def write(world, name: str, rules: str) -> None:

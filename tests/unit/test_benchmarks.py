@@ -183,7 +183,7 @@ def test_what_was_stocked_is_what_was_answered_by_as_many_people(monkeypatch):
 
 
 def _deliver(store: Store, far: Sink) -> delivery.Delivered:
-    return delivery.deliver_batch(store, "far", far, lambda: datetime.now(UTC))
+    return delivery.Courier(store, "far", far, lambda: datetime.now(UTC)).round()
 
 
 def test_a_real_one_runs_the_product_and_measures(monkeypatch):
