@@ -30,6 +30,7 @@ class FarSide:
     then: list[Callable[[Any], Any]] = field(default_factory=list)
     finds: list[Callable[[Any], Any]] = field(default_factory=list)
     orders: list[Any] = field(default_factory=list)
+    looked: int = 0
 
     def prepare(self, orders: Any, now: Any) -> list[bytes]:
         self.orders += orders
@@ -40,6 +41,7 @@ class FarSide:
         return self.then.pop(0)(batch) if self.then else [self.make(one) for one in batch]
 
     def find(self, batch: Any, now: Any) -> Any:
+        self.looked += 1
         if self.finds:
             return self.finds.pop(0)(batch)
         known = [key for key, _ in self.made]

@@ -76,7 +76,10 @@ def test_once_the_account_has_to_wait_the_rest_of_the_round_is_unsent_and_not_co
     assert len(post.desk.made) == 5
 
 
-def test_a_limit_that_is_met_while_requests_are_built_sends_none_of_them(post):
+def test_a_limit_that_is_met_while_requests_are_built_sends_none_of_them(post, monkeypatch):
+    """Nor are they marked: killed right then, a message would be in doubt that nobody sent."""
+    marked: list[Any] = []
+    monkeypatch.setattr(sending, "start", lambda *given: marked.append(given))
     asked: list[Any] = []
     prepare = post.desk.prepare
 
@@ -89,7 +92,7 @@ def test_a_limit_that_is_met_while_requests_are_built_sends_none_of_them(post):
     post.desk.prepare = second_refused  # type: ignore[method-assign]
     assert courier(post).round().outcomes == {"wait": 1}
     assert len(asked) == 2
-    assert post.desk.sent == []
+    assert post.desk.sent == marked == []
     assert [untouched(row) for row in rows(post)] == [True, False, True, True, True]
 
 
@@ -141,6 +144,15 @@ def test_a_kill_within_a_round_makes_each_effect_once(post, called, gone):
     else:
         assert len(keys) == len(set(keys)) == 5, "after the key's life it was looked for"
     assert [t for t in tries(post) if t[2] is None] == [(1, "send", None)] * 5
+
+
+def test_rounds_grow_with_a_backlog_and_fall_back_when_there_is_none(post):
+    one = courier(post, size=1)
+    assert [one.round().actions for _ in range(3)] == [1, 2, 2]
+    assert one.size.actions == 1, "that round was not full"
+    one.size.actions = 4
+    assert one.round().actions == 0
+    assert one.size.actions == 1
 
 
 def test_others_are_called_for_help_before_the_calls_are_made_and_only_where_there_is_more(post):
@@ -242,12 +254,13 @@ def test_what_was_let_go_before_its_round_is_over_gets_no_lease_again(post):
 def test_a_round_that_hangs_for_ever_is_not_kept_for_ever(post, monkeypatch):
     monkeypatch.setattr(keeper, "_STUCK_SECONDS", -1.0)
     holding = Keeper(post.store, lambda: post.world.now)
-    claimed = post.store.write(lambda c: sending.claim(c, "desk", 1, post.world.now, LATER))
+    claimed = post.store.write(lambda c: sending.claim(c, "desk", 9, post.world.now, LATER))
     with holding.holding(claimed):
         post.world.now += LATER
         holding.renew()
     holding.stop()
-    assert post.store.write(lambda c: sending.claim(c, "desk", 9, post.world.now, LATER))
+    taken = post.store.write(lambda c: sending.claim(c, "desk", 9, post.world.now, LATER))
+    assert [row.id for row in taken] == [row.id for row in claimed]
 
 
 def test_a_receipt_for_somebody_who_was_erased_meanwhile_costs_the_others_nothing(post):

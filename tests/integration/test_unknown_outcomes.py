@@ -121,6 +121,19 @@ def test_a_look_behind_a_refusal_waits_until_a_slow_far_side_must_be_ready(post)
     assert len(post.desk.sent) == 3
 
 
+def test_after_a_look_up_that_found_nothing_a_key_begins_a_new_life(post):
+    """What was lost again is resent by its key at once, and not looked for as after hours."""
+    post.desk.capabilities = replace(CASES, key_lifetime=timedelta(minutes=110))
+    post.world.answer(id="1", score=2)
+    post.desk.fails(LookFirst("no answer"), times=2)
+    post.deliver()
+    assert post.deliver(after=3 * HOUR) == {"wait": 1}
+    assert len(post.desk.sent) == 2, "looked for, not there, sent again"
+    looked = post.desk.looked
+    post.deliver(after=timedelta(minutes=5))
+    assert (len(post.desk.made), post.desk.looked) == (1, looked)
+
+
 def test_what_was_refused_is_built_anew_by_a_retry(post):
     post.world.answer(id="1", score=2, comment="first")
     post.desk.refuses(Refused("no such group"))

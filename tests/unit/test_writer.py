@@ -20,12 +20,14 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.slept: list[float] = []
 
     def monotonic(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+        self.slept.append(seconds)
 
 
 class Waiting(threading.Condition):
@@ -141,6 +143,13 @@ def test_a_job_that_took_long_is_not_paid_back_for_as_long(desk):
     second = partial(desk.put, "second", urgent=True, takes=0.2, then=third)
     desk.put("first", urgent=True, then=second)
     assert desk.go() == ["import", "first", "second", "deliver", "third"]
+
+
+@pytest.mark.parametrize(("takes", "gaps"), [(0.04, 0), (0.06, 1)])
+def test_who_writes_without_a_pause_leaves_a_gap_for_other_processes(desk, takes, gaps):
+    desk.put("import", takes=takes, then=lambda: desk.put("deliver"))
+    desk.go()
+    assert len(desk.clock.slept) == gaps
 
 
 def test_when_it_cannot_even_begin_all_who_wait_are_told_at_once(desk, monkeypatch):

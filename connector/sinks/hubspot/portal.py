@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from functools import partial
@@ -32,9 +31,6 @@ OWNERS_PER_PAGE = 500
 MIGRATION_SECONDS = 86_400  # Retry-After of a 477 may be a day
 NO_PROPERTY = "PROPERTY_DOESNT_EXIST"
 TOKEN_CURE = "make a new token in Settings > Integrations > Private Apps and put it into the "  # noqa: S105
-# The client imports its modules as they are first touched, and they import each other: of two
-# threads that do so one meets a half-made module. https://github.com/python/cpython/issues/106176
-_IMPORTING = threading.Lock()
 _SCOPE = re.compile(r"[a-z0-9._-]{3,60}")
 
 
@@ -142,8 +138,7 @@ class Portal:
     def _api(self, name: str) -> Any:
         """The client makes a new API object for every attribute chain; one of each is enough."""
         if not self._apis:
-            with _IMPORTING:
-                self._apis = self._made()
+            self._apis = self._made()
         return self._apis[name]
 
     def _made(self) -> dict[str, Any]:
