@@ -66,6 +66,14 @@ def test_a_point_waits_for_its_place_its_sink_and_its_turn(plan, killed):
     assert killed == [signal.SIGSTOP]
 
 
+def test_who_is_stopped_at_a_point_is_not_killed_there_as_well(plan, killed):
+    plan(points=[point(do="stop"), point(id="p2")])
+    faultpoints.reach("sent", "desk")
+    assert killed == [signal.SIGSTOP]
+    faultpoints.reach("sent", "desk")
+    assert killed == [signal.SIGSTOP, signal.SIGKILL]
+
+
 def test_a_plan_hurries_what_is_not_zero_and_breaks_what_it_names(plan):
     plan(broken=["fence"], seconds={"lease": 4, "key_lifetime": 5, "look_again_after": 2})
     hurried = faultpoints.hurried(Capabilities(key_lifetime=timedelta(hours=1)))
