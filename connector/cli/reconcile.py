@@ -87,9 +87,10 @@ def _show(sink: str, since: datetime, found: Compared) -> None:
         f"{sink} since {cell(since)} UTC: {counted(found.ours, 'case')} here, {found.theirs} there."
     )
     if found.unjudged:
-        click.echo(f"{counted(found.unjudged, 'case')} of ours not judged: too fresh or forgotten.")
+        why = "too fresh, forgotten, or the look-up failed"
+        click.echo(f"{counted(found.unjudged, 'case')} of ours not judged: {why}.")
     if not found.differences:
-        click.echo("Both sides agree.")
+        click.echo(_agreement(found))
         return
     for one in found.differences:
         response = f" of response {one.response[:SHORT_ID]}" if one.response else ""
@@ -99,6 +100,14 @@ def _show(sink: str, since: datetime, found: Compared) -> None:
             click.echo(f"  {place}")
     for kind in dict.fromkeys(one.kind for one in found.differences):
         click.echo(f"  -> {kind}: {NEXT_STEPS[kind]}")
+
+
+def _agreement(found: Compared) -> str:
+    if not found.unjudged:
+        return "Both sides agree."
+    if found.unjudged < found.ours:
+        return "Both sides agree about the others."
+    return "Nothing could be compared yet; try again in some minutes."
 
 
 def _progress(number: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,24 @@ def test_the_command_tells_with_ids_links_and_next_steps(here, run):
     found = json.loads(out)
     assert code == 1
     assert [(one["kind"], one["action"]) for one in found["differences"]] == [("missing", gone.id)]
+
+
+@pytest.mark.parametrize(
+    ("older", "said"),
+    [
+        (False, "Nothing could be compared yet; try again in some minutes."),
+        (True, "Both sides agree about the others."),
+    ],
+)
+def test_it_does_not_say_that_both_agree_about_what_is_too_fresh_to_judge(here, run, older, said):
+    if older:
+        cases(here)
+    here.wait(minutes=(datetime.now(UTC) - here.now()) / timedelta(minutes=1) - 2)
+    here.answer("fresh", 0)
+    here.settle("desk")
+    out = run("reconcile", "desk", "--since", "2h")[1]
+    assert "1 case of ours not judged: too fresh, forgotten, or the look-up failed." in out
+    assert said in out
 
 
 @pytest.mark.parametrize("sink", ["mail", "chat"])
