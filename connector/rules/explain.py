@@ -10,6 +10,8 @@ from connector.rules.caps import refusal
 from connector.rules.decide import Reading, read_rules
 from connector.rules.match import View, holds
 from connector.rules.model import Condition, Group, GroupWord, Ruleset, Status
+from connector.rules.render import Renderer
+from connector.rules.routing import Assigned
 from connector.text import one_line
 
 _LONGEST_VALUE = 300
@@ -106,6 +108,11 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
         )
         for number, rule in enumerate(ruleset.rules)
     ]
+
+
+def assigned(ruleset: Ruleset, facts: Facts) -> Assigned | None:
+    """Who it is for, and the line of `routing` that says so; None where nobody says so."""
+    return Renderer(ruleset.mails, facts, ruleset.routing).assigned
 
 
 class Changed(Value):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from connector.rules.caps import Recall
 
-_GONE = ("superseded", "withheld", "parked")
+# What was taken back, withheld or refused: it counts for no cap and is no contact.
+GONE = ("superseded", "withheld", "parked")
 _AT = func.coalesce(
     decisions.c.decided_at, actions.c.created_at, type_=actions.c.created_at.type
 ).label("at")
@@ -51,7 +52,7 @@ _RANKED = (
             actions.c.response_id.not_in(bindparam("besides", expanding=True)),
         ),
         actions.c.amends.is_(None),
-        actions.c.state.not_in(_GONE),
+        actions.c.state.not_in(GONE),
     )
     .subquery("ranked")
 )
