@@ -18,11 +18,9 @@ from sqlalchemy.exc import IntegrityError
 
 from connector import __version__, faultpoints
 from connector.errors import Invalid
-from connector.facts import gather
+from connector.judging import judge
 from connector.ordering import place_orders
 from connector.placing import Placed
-from connector.rules.decide import decide
-from connector.rules.effects import quiet_by_age
 from connector.store import alarms, answers, arrivals, recovering
 from connector.store.arrivals import Settled
 from connector.store.database import Collided, StoreDown, is_down
@@ -121,13 +119,13 @@ def decide_in(
     if ruleset is None:
         return done
     moment = Moment(now, workspace.added_times(connection), recovering.current(connection))
-    turn = _Turn(connection, workspace, ruleset, moment)
+    turn = _Turn(connection, workspace, ruleset, moment, short=seconds < float("inf"))
     ends_at = monotonic() + seconds
     while done.records < limit:
         most = min(_TOGETHER, limit - done.records)
         found = arrivals.undecided(connection, most, source)
         done.add(turn.decide(found))
-        if len(found) < most or monotonic() >= ends_at:
+        if len(found) < most or monotonic() >= ends_at or turn.is_over:
             break
     for name in sorted(turn.heard):  # in one order: two processes must not wait for each other
         arrivals.update_source(connection, name, last_answer_at=now)
@@ -150,10 +148,13 @@ class _Turn:
         workspace: Workspace,
         ruleset: Ruleset,
         moment: Moment,
+        short: bool,
     ) -> None:
         self.connection, self.workspace, self.now = connection, workspace, moment.now
         self._ruleset, self._moment = ruleset, moment
         self.heard: set[str] = set()  # sources that gave an answer
+        self._short = short
+        self.is_over = False  # other deciders wait for a pool that this one has taken turns of
 
     def decide(self, found: Sequence[Arrival]) -> Decided:
         outcomes: list[Outcome] = []
@@ -169,6 +170,8 @@ class _Turn:
             decided = self._together(group)
             outcomes += decided.outcomes
             done.sinks |= decided.sinks
+            if self.is_over:
+                break  # what is left comes in the next turn
         for outcome in outcomes:
             done.changes[outcome.change] = done.changes.get(outcome.change, 0) + 1
             if outcome.change in _DECIDED and outcome.response is not None:
@@ -221,8 +224,9 @@ class _Turn:
             return _Group(outcomes, set())
         placed: list[Placed] = []
         rows: list[dict[str, Any]] = []
-        for one, facts in zip(kept, gather(connection, kept), strict=True):
-            verdict = decide(self._ruleset, facts)
+        judged, took_turns = judge(connection, self.workspace, self._ruleset, kept, now)
+        self.is_over = self.is_over or (took_turns and self._short)
+        for one, facts, verdict, quiet in judged:
             told = facts.model_dump(mode="json")
             rows.append(
                 {
@@ -237,8 +241,6 @@ class _Turn:
                 }
             )
             if not one.history:
-                within = self.workspace.settings.act_on_customers_within
-                quiet = quiet_by_age(one.answered_at, now, within)
                 again = self._moment.comes_again(one.answered_at)
                 placed.append(Placed(facts, told, verdict, one.customer, quiet, again))
             change: Change = "new" if one.revision == 1 else "revised"

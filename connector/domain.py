@@ -131,8 +131,22 @@ class EarlierAnswer(Value):
     comment: str = ""
 
 
+class PastEffect(Value):
+    """Something that earlier answers of this customer led to. `at` is when it was decided, `case`
+    whether a person was to close it. Nothing that was taken back, withheld or refused."""
+
+    kind: str
+    sink: str
+    rule_id: str
+    at: AwareDatetime
+    case: bool = False
+
+
 class History(Value):
-    """What had been decided for this customer before this decision's number."""
+    """What had been decided for this customer before this decision's number.
+
+    `effects` are those that limits or contacts are counted by, newest first, where the rules ask.
+    """
 
     answers: int = 0
     detractor_answers: int = 0
@@ -140,6 +154,8 @@ class History(Value):
     previous_segment: Segment | None = None
     previous_at: AwareDatetime | None = None
     open_cases: int = 0
+    days_since_contact: int | None = None  # whole days; None: never, or no rule asks
+    effects: tuple[PastEffect, ...] = ()
     earlier: tuple[EarlierAnswer, ...] = ()  # newest first, at most three
 
 
@@ -147,7 +163,8 @@ class Facts(Value):
     """All that a rule or a template may see; kept with the decision.
 
     `customer` and `company` hold attributes by name (email, name, phone, external_id, language,
-    plan, value, owner, company and whatever else `customer_attributes` declares).
+    plan, value, owner, company and whatever else `customer_attributes` declares). `customer_id` is
+    our own, None for an anonymous answer. `positions`: by pool, the turn that this answer took.
     """
 
     response_id: str
@@ -163,16 +180,22 @@ class Facts(Value):
     comment: str = ""
     language: str = "en"
     answered_at: AwareDatetime | None = None
+    decided_at: AwareDatetime | None = None
     link: str | None = None
     tags: tuple[str, ...] = ()
     properties: dict[str, Scalar] = {}
+    customer_id: str | None = None
     customer: dict[str, Scalar] = {}
     company: dict[str, Scalar] = {}
     history: History = History()
+    positions: dict[str, int] = {}
 
 
 class Intent(Value):
-    """One effect that a rule asks for: rendered, validated, not yet an outbox row."""
+    """One effect that a rule asks for: rendered, validated, not yet an outbox row.
+
+    `refused` says which limit keeps it from happening. `pool`: the one whose turn names its owner.
+    """
 
     rule_id: str
     rule_name: str
@@ -182,11 +205,15 @@ class Intent(Value):
     respond_within: timedelta | None = None
     settle: timedelta = timedelta(0)
     problem: str = ""  # why a field could not be rendered and a fallback was used
+    refused: str = ""
+    pool: str = ""
 
 
 class RuleMatch(Value):
+    """`held_out`: a live rule that asked for nothing, as its `holdout` has this customer."""
+
     rule_id: str
-    status: Literal["shadow", "live"]
+    status: Literal["shadow", "live", "held_out"]
 
 
 class Verdict(Value):

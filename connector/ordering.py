@@ -48,7 +48,7 @@ def _place(placing: Placing) -> None:
     if customer is not None and any(row.customer_id != customer for row in placing.rows):
         outbox.give_to(placing.connection, placing.facts.response_id, customer)
     flood = _is_flood(placing)
-    for intent in placing.verdict.intents:
+    for intent in _first_allowed(placing.verdict.intents):
         kind = placing.kinds[intent.kind]
         _complain(placing, intent)
         state, why = ("held" if flood else "waiting"), ""
@@ -58,10 +58,16 @@ def _place(placing: Placing) -> None:
             _place_case(placing, intent, kind, state, why)
             continue
         withheld = _why_withheld(placing) if kind.to_customer else ""
+        withheld = withheld or intent.refused
         if withheld:
             state, why = "withheld", withheld
         _place_effect(placing, intent, kind, state, why)
     _tidy(placing)
+
+
+def _first_allowed(intents: Sequence[Intent]) -> list[Intent]:
+    """What a cap refuses comes last: a later rule may ask for the same without that cap."""
+    return sorted(intents, key=lambda intent: bool(intent.refused))
 
 
 def _is_flood(placing: Placing) -> bool:

@@ -19,10 +19,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 
+from connector.domain import PastEffect
 from connector.errors import ConnectorError
 from connector.ports import Params
 from connector.rules.backtest import Asked, Backtest, Compared, Effect, Known, asked_key
 from connector.rules.effects import effect_parts, quiet_by_age
+from connector.rules.memory import Remembered
 from connector.rules.model import Action, Ruleset
 from connector.rules.past import Fate, Past, light_facts
 from connector.rules.tally import Tally
@@ -229,13 +231,46 @@ def _known(connection: Connection, question: Question, span: Span, half: int | N
         if made_at is not None and made_at < begins:
             if state not in ("superseded", "withheld"):
                 action = _action(kind, sink, opens_case, to_customer)
-                effect = Effect(Asked(key, rule, action, ""), "", sent_at, ended_at, stood=True)
+                effect = Effect(
+                    Asked(key, rule, action, ""),
+                    "",
+                    sent_at,
+                    ended_at,
+                    stood=True,
+                    made_at=None if state == "parked" else made_at,
+                )
                 standing.setdefault(response, []).append((customer, effect))
         elif state == "superseded":
             fates[response, key] = _NEVER
         elif state != "withheld" or ended_at is not None:
-            fates[response, key] = Fate(sent_at, ended_at)
-    return Known(accounts, fates, standing, question.closes_after)
+            fates[response, key] = Fate(sent_at, ended_at, state == "parked")
+    earlier = _earlier(connection, question, begins, half)
+    return Known(accounts, fates, standing, question.closes_after, earlier)
+
+
+def _earlier(
+    connection: Connection, question: Question, begins: datetime, half: int | None
+) -> dict[str, list[Remembered]]:
+    """What either ruleset would have to know from before."""
+    recalls = (question.active.recall, question.candidate.recall)
+    kinds = sorted(set[str]().union(*(recall.kinds for recall in recalls)))
+    contacts = any(recall.contacts for recall in recalls)
+    if not (kinds or contacts):
+        return {}
+    since = begins - max(recall.within for recall in recalls)
+    found: dict[str, list[Remembered]] = {}
+    newest: dict[str, Remembered] = {}
+    rows = replaying.effects_before(connection, begins, kinds, since, contacts, half)
+    for response, customer, kind, sink, rule, case, to_customer, at in rows:
+        effect = PastEffect(kind=kind, sink=sink, rule_id=rule, at=at, case=case)
+        one = Remembered(response, effect, case or to_customer)
+        if kind in kinds and at > since:
+            found.setdefault(customer, []).append(one)
+        elif customer not in newest or newest[customer].effect.at < at:
+            newest[customer] = one
+    for customer, one in newest.items():
+        found.setdefault(customer, []).append(one)
+    return found
 
 
 def _aware(time: datetime | None) -> datetime | None:

@@ -13,6 +13,7 @@ from connector.documents import Document, validate
 from connector.domain import Problem, Value
 from connector.ports import Duration, Params, Templated, TemplateNamed
 from connector.rules.model import LOG, Action, ActionKind, DefaultsText, Vocabulary
+from connector.rules.routing import OWNER, ROUTED_TEXT
 from connector.rules.template_check import compile_template, has_template
 from connector.rules.templates import TextTemplate
 from connector.text import did_you_mean, one_line
@@ -30,9 +31,11 @@ def read_then(
     vocabulary: Vocabulary,
     defaults: DefaultsText,
     mails: Sequence[str],
+    routed: bool = False,
 ) -> tuple[list[tuple[At, Action]], list[Problem]]:
-    """The actions of the list that stands at `at`, each with its place, and every problem."""
-    reader = _Reader(document, vocabulary, defaults, mails)
+    """The actions of the list that stands at `at`, each with its place, and every problem.
+    `routed`: `routing` says who owns a task that does not say so itself."""
+    reader = _Reader(document, vocabulary, defaults, mails, routed)
     items: Any = document.data
     for step in at:
         items = items[step]
@@ -48,9 +51,10 @@ class _Reader:
         vocabulary: Vocabulary,
         defaults: DefaultsText,
         mails: Sequence[str],
+        routed: bool,
     ) -> None:
         self.document, self.vocabulary = document, vocabulary
-        self.defaults, self.mails = defaults, mails
+        self.defaults, self.mails, self.routed = defaults, mails, routed
         self.actions: list[tuple[At, Action]] = []
         self.problems: list[Problem] = []
 
@@ -91,6 +95,8 @@ class _Reader:
         own = {name: value for name, value in params.items() if name != "settle"}
         if self.defaults.respond_within and known.opens_case and "respond_within" in _names(known):
             own = {"respond_within": self.defaults.respond_within, **own}
+        if self.routed and known.opens_case and OWNER in _marked_fields(known.params, Templated):
+            own = {OWNER: ROUTED_TEXT, **own}
         settle, problems = validate(
             self.document, _Settle, {k: v for k, v in params.items() if k == "settle"}, at
         )

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from connector.domain import Facts
+from connector.domain import Facts, PastEffect
+from connector.rules.caps import Cap, refusal
 from connector.rules.decide import reading_of
 from connector.rules.effects import effect_parts, why_withheld
 from connector.rules.index import Index
+from connector.rules.memory import Memory, Remembered
 from connector.rules.model import Action, Condition, Group, Rule, Ruleset
-from connector.rules.past import Fate, Past, filled, owner_of
+from connector.rules.past import Fate, Past, owner_of
+from connector.rules.routing import Assigned
+from connector.rules.teams import Teams, team_of, told
 from connector.rules.templates import TextTemplate
 
-OPEN_CASES = "history.open_cases"
-_TEAM = ("group", "owner", "assignee")  # the parameters that say whose work a case is
+OPEN_CASES, CONTACT = "history.open_cases", "history.days_since_contact"
 _MOST_PLANS = 50_000  # sets of rules that matched together; then the oldest are forgotten
 
 
@@ -42,13 +45,15 @@ class Plan(NamedTuple):
     fired: tuple[str, ...]
     asked: tuple[Asked, ...]
     has_case: bool
+    held_out: tuple[str, ...]  # of those that fired
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """Something that would have been made. `sent_at`: from when on it cannot be taken back; None:
     never. `ended_at`: until when the case was open; None: to the end. `stood`: it was there before
-    the first decision that is replayed."""
+    the first decision that is replayed. `made_at`: when it was decided. `refused`: it ended so that
+    it never was. `pool`: the one whose turn named the team."""
 
     asked: Asked
     team: str
@@ -56,6 +61,9 @@ class Effect:
     ended_at: datetime | None
     withheld: str = ""
     stood: bool = False
+    made_at: datetime | None = None
+    refused: bool = False
+    pool: str = ""
 
     def is_sent(self, now: datetime) -> bool:
         return self.sent_at is not None and self.sent_at <= now
@@ -72,6 +80,16 @@ class Outcome(NamedTuple):
 
     fired: tuple[str, ...]
     effects: Effects
+    held_out: tuple[str, ...] = ()
+
+
+class Recalled(NamedTuple):
+    """What one ruleset would know of a customer: cases of their other answers that would be open,
+    effects that caps count, days since a contact."""
+
+    open_cases: int
+    effects: tuple[PastEffect, ...] = ()
+    days: int | None = None
 
 
 _NOTHING = Outcome((), {})
@@ -83,13 +101,15 @@ class Known:
 
     `accounts`: sink -> what its vendor limits. `fates`: by response and `Asked.key`. `standing`:
     what was there before the first decision, by response. `closes_after`: how long a case is taken
-    to be open that never was; None: to the end.
+    to be open that never was; None: to the end. `earlier`: what caps and contacts count from
+    before the first decision, by customer.
     """
 
     accounts: Mapping[str, str]
     fates: Mapping[tuple[str, str], Fate]
     standing: Mapping[str, Sequence[tuple[str | None, Effect]]]
     closes_after: timedelta | None = None
+    earlier: Mapping[str, Sequence[Remembered]] = field(default_factory=dict)
 
 
 def asked_key(opens_case: bool, account: str, kind: str, parts: tuple[str, str]) -> str:
@@ -106,6 +126,9 @@ class Side:
         self._known = known
         self._plans: dict[tuple[int, ...], Plan] = {}
         self._ending = [rule for rule in ruleset.rules if rule.ends]
+        self._drawing = {offset + n: r for n, r in enumerate(ruleset.rules) if r.holdout}
+        self._teams = Teams(ruleset.routing)
+        self._memory = Memory(ruleset.recall, known.earlier)
         self._answers: dict[str, Outcome] = {}  # those that are still to be revised
         self._open: dict[str, list[tuple[str, datetime | None]]] = {}  # by customer: response, end
         for response, made in known.standing.items():
@@ -114,7 +137,14 @@ class Side:
                 if customer is not None and effect.asked.action.opens_case:
                     self._open.setdefault(customer, []).append((response, effect.ended_at))
 
-    def open_cases(self, past: Past, customer: str | None) -> int:
+    def recalled(self, past: Past, customer: str | None) -> Recalled:
+        """What this side knows of the customer now."""
+        cases = self._open_cases(past, customer)
+        if not self._memory:
+            return Recalled(cases)
+        return Recalled(cases, *self._memory.of(customer, past.response, past.at))
+
+    def _open_cases(self, past: Past, customer: str | None) -> int:
         """Cases of their other answers that would be open now."""
         theirs = self._open.get(customer) if customer is not None else None
         if not theirs:
@@ -126,7 +156,7 @@ class Side:
         self, past: Past, customer: str | None, held: tuple[int, ...], others: int
     ) -> Outcome:
         """`held`: the rules whose `when` holds, by their numbers in the common index. `others`:
-        what `open_cases` said."""
+        cases of their other answers. The facts say what else was recalled."""
         plan = self._plan(past.facts, held)
         before = self._answers.pop(past.response, _NOTHING) if self._answers else _NOTHING
         effects = before.effects
@@ -134,44 +164,61 @@ class Side:
             effects = self._placed(past, plan, others, before.effects)
             if customer is not None and (before.effects or plan.has_case):
                 self._remember(customer, past.response, effects)
-        outcome = Outcome(plan.fired, effects)
+            if customer is not None and self._memory and (before.effects or effects):
+                made = [_remembered(past, effect) for effect in effects.values()]
+                there = [one for one in made if one is not None]
+                self._memory.remember(customer, past.response, there, past.at)
+        outcome = Outcome(plan.fired, effects, plan.held_out)
         if past.revision < past.revisions:
             self._answers[past.response] = outcome
         return outcome
 
     def _placed(self, past: Past, plan: Plan, others: int, before: Effects) -> Effects:
         """As `connector.ordering` places a verdict: what was sent stays, the rest is replaced."""
-        if not before:
-            has_case = plan.has_case
-            return {one.key: self._effect(past, one, has_case, others) for one in plan.asked}
-        now = past.at
+        now, who = past.at, self._whom(past, plan, others)
         effects = {key: old for key, old in before.items() if old.withheld or old.is_sent(now)}
         has_case = plan.has_case or any(
             old.asked.action.opens_case and old.is_sent(now) and old.is_open(now)
             for old in before.values()
         )
+        placed: set[str] = set()
         for asked in plan.asked:
             old_one = before.get(asked.key)
-            if old_one is None or not old_one.is_sent(now):
-                effects[asked.key] = self._effect(past, asked, has_case, others)
+            if old_one is not None and old_one.is_sent(now):
+                continue
+            withheld = self._why_withheld(past, asked, has_case, others)
+            if asked.key not in placed or (effects[asked.key].withheld and not withheld):
+                effects[asked.key] = self._effect(past, asked, withheld, who)
+                placed.add(asked.key)
         return effects
 
-    def _effect(self, past: Past, asked: Asked, has_case: bool, others: int) -> Effect:
-        action, team = asked.action, asked.team
-        if isinstance(team, TextTemplate):
-            team = filled(team, past.facts).strip() or _no_team(action)
+    def _whom(self, past: Past, plan: Plan, others: int) -> Assigned | None:
+        """Takes a turn of a pool where something would be made for its member."""
+        for asked in plan.asked:
+            if asked.action.routed and not self._why_withheld(past, asked, plan.has_case, others):
+                more = past.revision < past.revisions
+                return self._teams.assigned(past.response, past.facts, more)
+        return None
+
+    def _why_withheld(self, past: Past, asked: Asked, has_case: bool, others: int) -> str:
         withheld = ""
-        if action.to_customer:
+        if asked.action.to_customer:
             address = past.facts.customer.get("email")
             withheld = why_withheld(past.quiet, address, has_case, others)
+        return withheld or refusal(asked.rule_id, asked.action, past.facts)
+
+    def _effect(self, past: Past, asked: Asked, withheld: str, who: Assigned | None) -> Effect:
+        action, now = asked.action, past.at
+        team = told(asked.team, action, past.facts, who)
         if withheld:
             return Effect(asked, team, None, None, withheld)
+        pool = who.pool if who is not None and action.routed else ""
         fate = self._known.fates.get((past.response, asked.key))
-        if fate is not None:
-            return Effect(asked, team, *fate)
-        after = self._known.closes_after if action.opens_case else None
-        ended_at = None if after is None else past.at + after
-        return Effect(asked, team, past.at + action.settle, ended_at)
+        if fate is None:
+            after = self._known.closes_after if action.opens_case else None
+            fate = Fate(now + action.settle, None if after is None else now + after)
+        sent_at, ended_at, refused = fate
+        return Effect(asked, team, sent_at, ended_at, made_at=now, refused=refused, pool=pool)
 
     def _remember(self, customer: str, response: str, effects: Effects) -> None:
         theirs = [one for one in self._open.get(customer, ()) if one[0] != response]
@@ -189,6 +236,9 @@ class Side:
         key = held
         if self._ending:
             key = (*held, -1, *(rule.status_for(facts) == "draft" for rule in self._ending))
+        if self._drawing:
+            drawn = self._drawing
+            key = (*key, -2, *(n for n in held if n in drawn and drawn[n].holds_out(facts)))
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= _MOST_PLANS:
@@ -199,34 +249,33 @@ class Side:
     def _new_plan(self, facts: Facts, held: tuple[int, ...]) -> Plan:
         numbers = [number - self._offset for number in held]
         reading = reading_of(self.ruleset, facts, numbers)
-        asked: dict[str, Asked] = {}
+        asked: dict[tuple[str, Cap | None], Asked] = {}
         for rule_id, _, action in reading.actions:
             one = self._asked(rule_id, action)
-            asked.setdefault(one.key, one)  # another sink of that account, or told twice
+            # Another sink of that account, or told twice; but a cap may refuse the first.
+            asked.setdefault((one.key, action.cap), one)
         fired = tuple(self.ruleset.rules[number].id for number in reading.fired)
+        held_out = tuple(self.ruleset.rules[number].id for number in sorted(reading.held_out))
         has_case = any(action.opens_case for _, _, action in reading.actions)
-        return Plan(fired, tuple(asked.values()), has_case)
+        return Plan(fired, tuple(asked.values()), has_case, held_out)
 
     def _asked(self, rule_id: str, action: Action) -> Asked:
         parts = effect_parts(action.to_customer, action.sink, rule_id)
         account = self._known.accounts.get(action.sink, action.sink)
         key = asked_key(action.opens_case, account, action.kind, parts)
-        return Asked(key, rule_id, action, _team(action))
+        return Asked(key, rule_id, action, team_of(action))
 
 
-def _team(action: Action) -> str | TextTemplate:
-    for name in _TEAM:
-        if isinstance(action.templates.get(name), TextTemplate):
-            template: TextTemplate = action.templates[name]
-            return template
-        value = getattr(action.params, name, "")
-        if value:
-            return str(value)
-    return _no_team(action)
-
-
-def _no_team(action: Action) -> str:
-    return f"{action.sink}, nobody named"
+def _remembered(past: Past, effect: Effect) -> Remembered | None:
+    if effect.withheld or effect.made_at is None:
+        return None
+    rule_id, action = effect.asked.rule_id, effect.asked.action
+    case = action.opens_case
+    made = PastEffect.model_construct(
+        kind=action.kind, sink=action.sink, rule_id=rule_id, at=effect.made_at, case=case
+    )
+    gone_at = effect.ended_at if effect.refused else None
+    return Remembered(past.response, made, case or action.to_customer, gone_at)
 
 
 class Compared(NamedTuple):
@@ -245,25 +294,43 @@ class Backtest:
         self._border = len(active.rules)
         self.active, self.candidate = Side(active, known), Side(candidate, known, self._border)
         self._index = Index((*active.rules, *candidate.rules))
-        self._asks_open = _asks((*active.rules, *candidate.rules), OPEN_CASES)
+        rules = (*active.rules, *candidate.rules)
+        self._asks = _asks(rules, OPEN_CASES) or _asks(rules, CONTACT)
+        self._recalls = bool(active.recall or candidate.recall)
+        self._draws = any(rule.holdout for rule in rules)
 
     def compare(self, past: Past) -> Compared:
         facts, border = past.facts, self._border
         customer = owner_of(past.customer, facts)
-        here = self.active.open_cases(past, customer)
-        there = self.candidate.open_cases(past, customer)
-        seen = vars(facts.history)
-        seen["open_cases"] = here
+        if self._draws and facts.customer_id is None:  # kept before that was a fact
+            vars(facts)["customer_id"] = customer
+        here = self.active.recalled(past, customer)
+        there = self.candidate.recalled(past, customer)
+        self._put(past, here)
         held = self._index.matching(facts)
         cut = bisect_left(held, border)
         mine = tuple(held[:cut])
-        if here != there and self._asks_open:
-            seen["open_cases"] = there
+        if here != there and self._asks:
+            self._put(past, there)
             held = self._index.matching(facts)
             cut = bisect_left(held, border)
-        theirs = tuple(held[cut:])
-        active = self.active.decide(past, customer, mine, here)
-        return Compared(past, active, self.candidate.decide(past, customer, theirs, there))
+            theirs = tuple(held[cut:])
+            self._put(past, here)
+        else:
+            theirs = tuple(held[cut:])
+        active = self.active.decide(past, customer, mine, here.open_cases)
+        self._put(past, there)
+        return Compared(
+            past, active, self.candidate.decide(past, customer, theirs, there.open_cases)
+        )
+
+    def _put(self, past: Past, recalled: Recalled) -> None:
+        """What this side knows becomes a fact."""
+        seen = vars(past.facts.history)
+        seen["open_cases"] = recalled.open_cases
+        if self._recalls:
+            seen["effects"], seen["days_since_contact"] = recalled.effects, recalled.days
+            vars(past.facts)["decided_at"] = past.at
 
 
 def _asks(rules: Collection[Rule], field: str) -> bool:

@@ -27,6 +27,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "owner": "",
     "note": "",
 }
+_EMPTY: Mapping[str, Any] = {"routing": []}
 _OWN_WORDS = ("id", "when", "then", "examples")
 
 
@@ -34,7 +35,7 @@ class Change(Value):
     """One thing that is different; `lines` say how, in order of the file, fit for a terminal."""
 
     what: Literal["added", "removed", "moved", "changed"]
-    of: str  # `rule ID`, `defaults`, `default`, or the name of a template
+    of: str  # `rule ID`, `default`, `defaults`, `pools`, `routing`, or the name of a template
     lines: tuple[str, ...] = ()
 
 
@@ -46,8 +47,8 @@ def compare(before: RulesetText, after: RulesetText) -> list[Change]:
     """
     old, new = _data(before), _data(after)
     found = [*_rules(_by_id(old), _by_id(new))]
-    for part in ("default", "defaults"):
-        lines = _part(part, old.get(part) or {}, new.get(part) or {})
+    for part in ("default", "defaults", "pools", "routing"):
+        lines = _part(part, *(one.get(part) or _EMPTY.get(part, {}) for one in (old, new)))
         if lines:
             found.append(Change(what="changed", of=part, lines=_fit(lines)))
     return [*found, *_templates(before.files, after.files)]
@@ -112,6 +113,8 @@ def _rule(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
 def _part(part: str, old: Any, new: Any) -> list[str]:
     if part == "default":
         return list(_actions(_then(old), _then(new)))
+    if part == "routing":
+        return list(_value("lines", old, new))
     return list(_value("", old, new))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.domain import Facts, RuleMatch, Verdict
-from connector.rules.model import DEFAULT_ID, Action, Ruleset
+from connector.rules.model import DEFAULT_ID, Action, Rule, Ruleset
 from connector.rules.render import Renderer
 
 DEFAULT_NAME = "Default"
@@ -32,6 +32,7 @@ class Reading:
 
     held: tuple[int, ...]
     fired: tuple[int, ...]  # matched, for real or as a shadow
+    held_out: frozenset[int]  # of these, live rules that ask for nothing as this customer is spared
     stopper: int | None
     actions: tuple[tuple[str, str, Action], ...]  # rule id, rule name, action
     kept_out: tuple[KeptOut, ...]
@@ -51,6 +52,7 @@ def reading_of(ruleset: Ruleset, facts: Facts, held: Sequence[int]) -> Reading:
     """The same where the numbers of the rules whose `when` holds are known already."""
     fired: list[int] = []
     asked: list[tuple[str, str, Action]] = []
+    held_out: set[int] = set()
     stopper, default_runs = None, True
     for number in held:
         rule = ruleset.rules[number]
@@ -60,28 +62,42 @@ def reading_of(ruleset: Ruleset, facts: Facts, held: Sequence[int]) -> Reading:
         fired.append(number)
         if status == "live":
             default_runs = False
-            asked.extend((rule.id, rule.name, action) for action in rule.then)
+            if rule.holds_out(facts):
+                held_out.add(number)
+            else:
+                asked.extend((rule.id, rule.name, action) for action in rule.then)
             if rule.stop:
                 stopper = number
                 break
     if default_runs:
         asked.extend((DEFAULT_ID, DEFAULT_NAME, action) for action in ruleset.default)
     actions, kept_out = _one_case_a_sink(asked)
-    return Reading(tuple(held), tuple(fired), stopper, actions, kept_out, default_runs)
+    return Reading(
+        held=tuple(held),
+        fired=tuple(fired),
+        held_out=frozenset(held_out),
+        stopper=stopper,
+        actions=actions,
+        kept_out=kept_out,
+        default_ran=default_runs,
+    )
 
 
 def decide(ruleset: Ruleset, facts: Facts) -> Verdict:
     """What these rules say to these facts. The same arguments always give the same verdict."""
     reading = read_rules(ruleset, facts)
-    fired = (ruleset.rules[number] for number in reading.fired)
-    matches = tuple(
-        RuleMatch(rule_id=rule.id, status="live" if rule.status_for(facts) == "live" else "shadow")
-        for rule in fired
-    )
+    matches = tuple(_match(ruleset.rules[n], facts, n in reading.held_out) for n in reading.fired)
     if not reading.actions:
         return Verdict(matches=matches)
-    renderer = Renderer(ruleset.mails, facts)
+    renderer = Renderer(ruleset.mails, facts, ruleset.routing)
     return Verdict(matches=matches, intents=tuple(renderer.intent(*a) for a in reading.actions))
+
+
+def _match(rule: Rule, facts: Facts, held_out: bool) -> RuleMatch:
+    if held_out:
+        return RuleMatch(rule_id=rule.id, status="held_out")
+    live = rule.status_for(facts) == "live"
+    return RuleMatch(rule_id=rule.id, status="live" if live else "shadow")
 
 
 def _one_case_a_sink(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from connector.rules.model import LOG, Action, Condition, Group, Rule, Ruleset
+from connector.rules.routing import Line
 from connector.text import describe_duration, one_line
 
 _LONGEST_LINE = 200
@@ -40,16 +41,18 @@ class DecisionTable:
 
 
 def decision_table(ruleset: Ruleset, few: int = 1_000_000) -> DecisionTable:
-    """Every rule in the order in which they are read, then the default. Of a list of values at
-    most so `few` are told."""
-    asked = [_asked(rule, few) for rule in ruleset.rules]
-    fields = list(dict.fromkeys(field for lines in asked for field, _ in lines))
+    """Every rule in the order in which they are read, then the default, then who gets it. Of a
+    list of values at most so `few` are told."""
+    asked = [_asked(rule.when, few) for rule in ruleset.rules]
+    routes = ruleset.routing.lines if ruleset.routing else ()
+    ways = [_asked(line.when, few) for line in routes]
+    fields = list(dict.fromkeys(field for lines in (*asked, *ways) for field, _ in lines))
     rows = [
         (
             (str(number),),
             _lines(rule.id, rule.name if rule.name != rule.id else ""),
             _status(rule),
-            *(_lines(*(told for one, told in lines if one == field)) for field in fields),
+            *_cells(fields, lines),
             _lines(*map(_action, rule.then)) or (LOG,),
             _lines(rule.owner),
         )
@@ -58,7 +61,12 @@ def decision_table(ruleset: Ruleset, few: int = 1_000_000) -> DecisionTable:
     nothing = ((),) * len(fields)
     default = _lines(*map(_action, ruleset.default)) or (LOG,)
     rows.append((("",), ("default",), ("no live rule",), *nothing, default, ()))
-    grouped = any(isinstance(one, Group) for rule in ruleset.rules for one in rule.when.members)
+    rows += [
+        (("",), (f"routing, line {number}",), (), *_cells(fields, lines), _who(line, ruleset), ())
+        for number, (line, lines) in enumerate(zip(routes, ways, strict=True), 1)
+    ]
+    conditions = [*(rule.when for rule in ruleset.rules), *(line.when for line in routes)]
+    grouped = any(isinstance(one, Group) for when in conditions for one in when.members)
     columns = ("#", "rule", "status", *map(one_line, fields), "actions", "owner")
     return DecisionTable(columns, tuple(rows), _GROUPED if grouped else "")
 
@@ -69,12 +77,24 @@ def _lines(*lines: str) -> Cell:
 
 def _status(rule: Rule) -> Cell:
     until = f"until {rule.until}" if rule.until else ""
-    return _lines(rule.status, until, "stops" if rule.stop else "")
+    cap = f"cap: {rule.cap}" if rule.cap is not None else ""
+    spared = f"holdout {rule.holdout}" if rule.holdout else ""
+    return _lines(rule.status, until, "stops" if rule.stop else "", cap, spared)
 
 
-def _asked(rule: Rule, few: int) -> list[tuple[str, str]]:
+def _who(line: Line, ruleset: Ruleset) -> Cell:
+    members = ruleset.routing.pools.get(line.pool, ()) if ruleset.routing else ()
+    return _lines(f"{line}: {', '.join(members)}" if members else str(line))
+
+
+def _cells(fields: Sequence[str], lines: Sequence[tuple[str, str]]) -> Iterator[Cell]:
+    """One for each field."""
+    return (_lines(*(told for one, told in lines if one == field)) for field in fields)
+
+
+def _asked(when: Group, few: int) -> list[tuple[str, str]]:
     """Field and what it must be, with the way to it where it stands in a group."""
-    return list(_members(rule.when, "", few, Counter()))
+    return list(_members(when, "", few, Counter()))
 
 
 def _members(group: Group, way: str, few: int, seen: Counter[str]) -> Iterator[tuple[str, str]]:

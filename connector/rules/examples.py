@@ -74,6 +74,7 @@ def facts_of(given: GivenText, vocabulary: Vocabulary) -> Facts:
             previous_score=history.previous_score,
             previous_segment=previous,
             open_cases=history.open_cases,
+            days_since_contact=history.days_since_contact,
         ),
     )
 

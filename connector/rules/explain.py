@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from connector.domain import Facts, Value
+from connector.rules.caps import refusal
 from connector.rules.decide import Reading, read_rules
 from connector.rules.match import View, holds
 from connector.rules.model import Condition, Group, GroupWord, Ruleset, Status
+from connector.rules.render import Renderer
+from connector.rules.routing import Assigned
 from connector.text import one_line
 
 _LONGEST_VALUE = 300
@@ -89,6 +92,9 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
     for case in reading.kept_out:
         said = f"its {case.kind} in {case.sink} is already opened by {case.by}"
         kept_out.setdefault(case.rule_id, []).append(said)
+    for rule_id, _, action in reading.actions:
+        if why := refusal(rule_id, action, facts):
+            kept_out.setdefault(rule_id, []).append(f"its {action.kind} is withheld: {why}")
     return [
         RuleReport(
             rule_id=rule.id,
@@ -102,6 +108,11 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
         )
         for number, rule in enumerate(ruleset.rules)
     ]
+
+
+def assigned(ruleset: Ruleset, facts: Facts) -> Assigned | None:
+    """Who it is for, and the line of `routing` that says so; None where nobody says so."""
+    return Renderer(ruleset.mails, facts, ruleset.routing).assigned
 
 
 class Changed(Value):
@@ -193,4 +204,7 @@ def _note(ruleset: Ruleset, facts: Facts, reading: Reading, number: int) -> str:
         return f"not read: {ruleset.rules[reading.stopper].id} ended the reading"
     if status == "shadow" and held:
         return "a shadow: it asks for nothing"
+    if number in reading.held_out:
+        who = "customer" if facts.customer_id else "answer"
+        return f"held out: the {who} falls into the {rule.holdout}"
     return ""

@@ -57,6 +57,7 @@ _PLAIN: Mapping[str, FieldType] = {
     "history.previous_score": "score",
     "history.previous_segment": "choice",
     "history.open_cases": "count",
+    "history.days_since_contact": "count",
 }
 
 

@@ -12,12 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from connector.domain import Facts
 from connector.rules.columns import Column, columns
 from connector.rules.formula import Every, Literal, normal
 from connector.rules.match import View, holds
-from connector.rules.model import Condition, Group, Rule
+from connector.rules.model import Condition, Group
+
+
+class Conditional(Protocol):
+    """What has conditions: a rule, a line of routing."""
+
+    @property
+    def when(self) -> Group: ...
 
 
 @dataclass
@@ -85,7 +93,7 @@ class _Plan:
 class Index:
     """Compiled once for a ruleset; immutable, so that threads may share it."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Conditional]) -> None:
         self._rules = rules
         plan = _Plan()
         bits = [plan.every(normal(rule.when))[0] for rule in rules]

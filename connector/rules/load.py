@@ -13,6 +13,8 @@ from connector.documents import Document, read, validate
 from connector.domain import Problem
 from connector.errors import Invalid
 from connector.rules.actions import At, read_then, templates_in
+from connector.rules.bounds import bound, problems_of, recall_of, unused_routing
+from connector.rules.caps import Cap
 from connector.rules.conditions import read_when
 from connector.rules.examples import read_examples
 from connector.rules.mails import printed_variables, read_mails
@@ -32,12 +34,16 @@ from connector.rules.model import (
     RuleText,
     Vocabulary,
 )
+from connector.rules.routes import read_routing
+from connector.rules.routing import OWNER, Routing
 from connector.rules.template_check import unguarded
 from connector.rules.templates import MailTemplate
 from connector.text import one_line
 
 _LARGEST = 1_000_000  # bytes of one file
 _NOTHING = Group("all", ())
+_NOBODY = "template: owner is nobody: the file has no routing"
+_SAY_WHO = "say under routing: who gets what, or did you mean 'customer.owner'?"
 
 
 def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
@@ -114,6 +120,7 @@ class _Loader:
         self.defaults = DefaultsText()
         self.sure_in_mail: dict[str, frozenset[str]] = {}
         self.unclear_stop = False
+        self.routing: Routing | None = None
 
     def ruleset(self, digest: str) -> Ruleset | None:
         if self.document.data is None:
@@ -124,13 +131,17 @@ class _Loader:
         if raw.get("defaults") is not None:
             defaults = self.keep(validate(self.document, DefaultsText, at=("defaults",)))
             self.defaults = defaults or self.defaults
+        if raw:
+            self.routing = self.keep(read_routing(self.document, self.vocabulary))
         numbers = range(len(raw["rules"])) if isinstance(raw.get("rules"), list) else ()
         rules = [self.judged(number) for number in numbers]
         default = self.default() if raw.get("default") is not None else ()
         self.look_at_mails()
         self.look_for_twins(numbers)
         readable = tuple(rule for rule in rules if rule is not None)
-        return Ruleset(digest, readable, default, self.mails)
+        self.problems.extend(unused_routing(self.document, self.routing, readable, default))
+        recall = recall_of(readable, default, self.mails)
+        return Ruleset(digest, readable, default, self.mails, self.routing, recall)
 
     def sound(self, ruleset: Ruleset | None) -> Ruleset | None:
         """The same with only the rules that are right by themselves."""
@@ -166,9 +177,11 @@ class _Loader:
             when = self.keep(read_when(self.document, (*at, "when"), self.vocabulary))
         actions: tuple[Action, ...] = ()
         if isinstance(parts.get("then"), list):
-            actions = self.actions((*at, "then"), always_there(when))
+            cap = head.cap if head is not None else None
+            actions = self.actions((*at, "then"), always_there(when), cap)
         if head is None:
             return None
+        self.problems.extend(problems_of(self.document, at, head, actions))
         return Rule(
             id=head.id,
             name=head.name or head.id,
@@ -183,16 +196,21 @@ class _Loader:
             place=self.document.place(*at),
             until=head.until,
             ends=_ends(head.until, self.vocabulary),
+            cap=head.cap,
+            holdout=head.holdout,
         )
 
     def default(self) -> tuple[Action, ...]:
         head = self.keep(validate(self.document, DefaultText, at=("default",)))
         return self.actions(("default", "then"), frozenset()) if head else ()
 
-    def actions(self, at: At, sure: frozenset[str]) -> tuple[Action, ...]:
+    def actions(self, at: At, sure: frozenset[str], own: Cap | None = None) -> tuple[Action, ...]:
+        routed = self.routing is not None
         found = self.keep(
-            read_then(self.document, at, self.vocabulary, self.defaults, sorted(self.mails))
+            read_then(self.document, at, self.vocabulary, self.defaults, sorted(self.mails), routed)
         )
+        if self.routing is not None and self.routing.is_complete:
+            sure |= {OWNER}
         opened: dict[str, str] = {}
         for where, action in found:
             self.look_at_templates(where, action, sure)
@@ -204,12 +222,16 @@ class _Loader:
                 self.problems.append(self.document.problem(message, *where, warning=True))
             if action.opens_case:
                 opened[action.sink] = action.kind
-        return tuple(action for _, action in found)
+        cap = self.defaults.cap if own is None else own
+        return tuple(bound(action, cap, self.mails) for _, action in found)
 
     def look_at_templates(self, at: At, action: Action, sure: frozenset[str]) -> None:
         for where, template in templates_in(action.templates, at):
             if self.document.place(*where) == self.document.place(*at):
                 continue  # the kind's own default text: not this author's to mend
+            if OWNER in template.names and self.routing is None:
+                self.problems.append(self.document.problem(_NOBODY, *where, hint=_SAY_WHO))
+                continue
             for name, line in unguarded(template, sure).items():
                 column = self.document.place(*where)[1]
                 number = self.document.line_inside(line, *where)
@@ -218,7 +240,12 @@ class _Loader:
     def look_at_mails(self) -> None:
         for mail in self.mails.values():
             sure = self.sure_in_mail.get(mail.name, frozenset({"score", "segment"}))
-            for language in mail.languages:
+            for language, parts in mail.languages.items():
+                used = mail.name in self.sure_in_mail
+                if used and OWNER in parts.names and self.routing is None:
+                    file = f"templates/{mail.name}/{language}.txt"
+                    self.problems.append(Problem(file=file, message=_NOBODY, hint=_SAY_WHO))
+                    continue
                 for (ending, name), line in printed_variables(mail, language).items():
                     if name not in sure:
                         file = f"templates/{mail.name}/{language}.{ending}"

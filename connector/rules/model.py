@@ -15,10 +15,14 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from connector.documents import Document
 from connector.domain import Facts, Problem, Scalar, Segment, Survey, Value
 from connector.ports import Duration, Params
+from connector.rules import caps, holdout
+from connector.rules.caps import Cap, CapText, Recall
+from connector.rules.holdout import Holdout, HoldoutText
 from connector.rules.templates import MailTemplate
 
 if TYPE_CHECKING:
     from connector.rules.index import Index
+    from connector.rules.routing import Routing
 
 AttributeType = Literal["text", "number", "flag"]
 Status = Literal["draft", "shadow", "live"]
@@ -82,7 +86,8 @@ class RulesetText:
 class DefaultsText(Value):
     """`defaults`: what actions inherit that do not say it themselves.
 
-    `respond_within` goes to what opens a case; `settle` to messages that wait anyway.
+    `respond_within` goes to what opens a case; `settle` to messages that wait anyway; `cap` to
+    what opens none.
     """
 
     respond_within: Duration | None = Field(
@@ -91,12 +96,19 @@ class DefaultsText(Value):
     settle: Duration | None = Field(
         None, description="how long messages to customers wait for a revision of the answer"
     )
+    cap: CapText = Field(
+        None,
+        description="how many of the same messages or alerts for one customer in some time",
+        examples=caps.EXAMPLES,
+    )
 
 
 class FileText(Value):
     """The keys of `rules.yaml`. Their values stay raw, so that each is judged on its own."""
 
     defaults: Any = None
+    pools: Any = None
+    routing: Any = None
     rules: list[Any]
     default: Any = None
 
@@ -115,6 +127,7 @@ class HistoryText(Value):
     previous_score: int | None = None
     previous_segment: Segment | None = None
     open_cases: int = Field(0, ge=0)
+    days_since_contact: int | None = Field(None, ge=0)
 
 
 class GivenText(Value):
@@ -141,7 +154,8 @@ class ExampleText(Value):
     fires: bool = Field(description="does this rule fire for the answer?")
 
 
-def _plain_id(text: str) -> str:
+def plain_id(text: str) -> str:
+    """An id as it is written in the file. Raises ValueError for another."""
     if not _ID.fullmatch(text):
         raise ValueError("may only hold a-z, 0-9 and '-', at most 60 of them")
     return text
@@ -162,7 +176,7 @@ def _day(value: object) -> object:
 class RuleText(Value):
     """The keys of a rule. `when` and `then` are read by `conditions` and `actions`."""
 
-    id: Annotated[str, AfterValidator(_plain_id)] = Field(
+    id: Annotated[str, AfterValidator(plain_id)] = Field(
         description="a-z, 0-9 and '-'; unique; never changes", examples=["detractor-refund"]
     )
     name: str = Field("", max_length=120, description="what people see in tickets and reports")
@@ -176,6 +190,16 @@ class RuleText(Value):
     when: dict[str, Any]
     then: Annotated[list[Any], Field(min_length=1)]
     stop: bool = Field(False, description="true: no later rule is read after a match")
+    cap: CapText = Field(
+        None,
+        description="how often one customer gets its messages, or causes its alerts; never cases",
+        examples=caps.EXAMPLES,
+    )
+    holdout: HoldoutText = Field(
+        None,
+        description="share of customers for whom it asks for nothing, to see what it brings",
+        examples=holdout.EXAMPLES,
+    )
     examples: list[ExampleText] = Field([], description="answers, with what should happen")
     note: str = Field("", description="for your colleagues")
 
@@ -199,7 +223,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Action:
-    """One effect of a rule. `templates` are the fields of `params` that depend on the answer."""
+    """One effect of a rule. `templates` are the fields of `params` that depend on the answer;
+    `routed`: one of its texts names the owner that `routing` says."""
 
     kind: str
     sink: str
@@ -210,6 +235,8 @@ class Action:
     respond_within: timedelta | None
     opens_case: bool
     to_customer: bool
+    cap: Cap | None = None
+    routed: bool = False
 
 
 @dataclass(frozen=True)
@@ -232,6 +259,8 @@ class Rule:
     place: tuple[int, int]
     until: date | None = None
     ends: Mapping[str, datetime] = field(default_factory=dict)  # survey -> when `until` is over
+    cap: Cap | None = None
+    holdout: Holdout | None = None
 
     def status_for(self, facts: Facts) -> Status:
         """A draft for answers given after `until`. An answer without a time is not after it."""
@@ -239,15 +268,22 @@ class Rule:
         over = end is not None and facts.answered_at is not None and facts.answered_at >= end
         return "draft" if over else self.status
 
+    def holds_out(self, facts: Facts) -> bool:
+        """Is this one of the customers for whom a live rule asks for nothing?"""
+        return self.holdout is not None and self.holdout.has(self.id, facts)
+
 
 @dataclass(frozen=True)
 class Ruleset:
-    """Ready to decide with; the same text and vocabulary give the same decisions."""
+    """Ready to decide with; the same text and vocabulary give the same decisions. `recall` is what
+    it has to know of earlier effects."""
 
     hash: str
     rules: tuple[Rule, ...]
     default: tuple[Action, ...]
     mails: Mapping[str, MailTemplate]
+    routing: Routing | None = None
+    recall: Recall = field(default_factory=Recall)
 
     @cached_property
     def index(self) -> Index:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 from pydantic import BaseModel
 
 from connector.domain import Facts, History
+from connector.rules.routing import OWNER
 from connector.rules.templates import CannotRender, TextTemplate, context_of
 
 
@@ -29,10 +30,11 @@ class Past(NamedTuple):
 
 class Fate(NamedTuple):
     """What became of an effect that was really made: when it was first sent, and when it ended
-    (a case was closed, or given up). None: not yet."""
+    (a case was closed, or given up). None: not yet. `refused`: it ended so that it never was."""
 
     sent_at: datetime | None
     ended_at: datetime | None
+    refused: bool = False
 
 
 def _light(model: type[BaseModel]) -> type[Any]:
@@ -81,9 +83,13 @@ def owner_of(customer: str | None, facts: Facts) -> str | None:
     return customer if known else None
 
 
-def filled(template: TextTemplate, facts: Facts) -> str:
-    """The text for these light facts; empty where it cannot be filled in."""
+def filled(template: TextTemplate, facts: Facts, owner: str = "") -> str:
+    """The text for these light facts; empty where it cannot be filled in. `owner`: whom `routing`
+    says."""
+    context = {OWNER: owner} if owner else {}
+    if template.names != {OWNER}:
+        context = context_of(whole_facts(facts)) | context
     try:
-        return template.render(context_of(whole_facts(facts)))
+        return template.render(context)
     except CannotRender:
         return ""

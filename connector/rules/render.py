@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from enum import Enum
 from functools import cached_property
@@ -11,34 +11,56 @@ from typing import Any
 from pydantic import ValidationError
 
 from connector.domain import Facts, Intent
+from connector.rules.caps import refusal
 from connector.rules.model import Action
+from connector.rules.routing import OWNER, Assigned, Routing
 from connector.rules.template_check import has_template
 from connector.rules.templates import CannotRender, MailTemplate, TextTemplate, context_of
+
+_Context = Callable[[], dict[str, Any]]
 
 
 class Renderer:
     """Fills the templates of many actions for one answer."""
 
-    def __init__(self, mails: Mapping[str, MailTemplate], facts: Facts) -> None:
-        self._mails, self._facts = mails, facts
+    def __init__(
+        self,
+        mails: Mapping[str, MailTemplate],
+        facts: Facts,
+        routing: Routing | None = None,
+    ) -> None:
+        self._mails, self._facts, self._routing = mails, facts, routing
 
     @cached_property
-    def _context(self) -> dict[str, Any]:
+    def _plain_context(self) -> dict[str, Any]:
         return context_of(self._facts)
+
+    @cached_property
+    def assigned(self) -> Assigned | None:
+        """Who it is for; None where nobody says so."""
+        if self._routing is None:
+            return None
+        return self._routing.assigned(self._facts, lambda: self._plain_context)
+
+    @cached_property
+    def _routed_context(self) -> dict[str, Any]:
+        found = self.assigned
+        return self._plain_context | ({OWNER: found.owner} if found else {})
 
     def intent(self, rule_id: str, rule_name: str, action: Action) -> Intent:
         """Ready for the outbox. `problem` says what could not be filled in: cases and alerts then
         carry a plain text instead, a message to the customer must not go out like this."""
+        context = self._context(action)
         params = action.params.model_dump()
         problems: list[str] = []
         for name, template in action.templates.items():
-            params[name] = self._fill(action, name, params[name], template, problems)
+            params[name] = self._fill(action, name, params[name], template, context, problems)
         if action.templates and not problems:
             params = self._fit(action, params, problems)
         if action.mail is not None:
             try:
                 language = self._facts.language
-                params["rendered"] = self._mails[action.mail].render(self._context, language)
+                params["rendered"] = self._mails[action.mail].render(context(), language)
             except CannotRender as reason:
                 problems.append(f"the mail {action.mail} could not be written: {reason}")
         return Intent(
@@ -50,21 +72,33 @@ class Renderer:
             respond_within=action.respond_within,
             settle=action.settle,
             problem="; ".join(problems),
+            refused=refusal(rule_id, action, self._facts),
+            pool=self.assigned.pool if action.routed and self.assigned else "",
         )
 
+    def _context(self, action: Action) -> _Context:
+        """Looked at when it is needed: most actions have plain texts."""
+        return lambda: self._routed_context if action.routed else self._plain_context
+
     def _fill(
-        self, action: Action, name: str, value: Any, template: Any, problems: list[str]
+        self,
+        action: Action,
+        name: str,
+        value: Any,
+        template: Any,
+        context: _Context,
+        problems: list[str],
     ) -> Any:
         if isinstance(template, TextTemplate):
             try:
-                return template.render(self._context)
+                return template.render(context())
             except CannotRender as reason:
                 problems.append(f"{name} could not be filled in: {reason}")
                 return value if action.to_customer else self._instead(action, name)
         filled: dict[Any, Any] = dict(value) if isinstance(value, dict) else dict(enumerate(value))
         for key, inner in template.items():
             try:
-                filled[key] = inner.render(self._context)
+                filled[key] = inner.render(context())
             except CannotRender as reason:
                 part = f"item {key + 1}" if isinstance(key, int) else key
                 problems.append(f"{name}: {part} could not be filled in: {reason}")

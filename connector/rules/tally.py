@@ -17,6 +17,7 @@ from connector.text import one_line
 Key = TypeVar("Key")
 Change = Literal["appears", "disappears", "moves"]
 MATCHED = "answers"
+HELD_OUT = "held out"
 _WORDS = 120  # characters of a comment
 _Pair = list[int]  # under the active ruleset, under the candidate
 
@@ -49,7 +50,8 @@ class Difference(NamedTuple):
 class Tally:
     """Sums that can be added up. Pairs are (active ruleset, candidate).
 
-    `rules`: by rule and what was counted: `answers`, an action's kind, or that kind and `withheld`.
+    `rules`: by rule and what was counted: `answers`, `held out`, an action's kind, or that kind and
+    `withheld`.
     `cases`: by team and day.
     """
 
@@ -82,6 +84,8 @@ class Tally:
             if pair is None:
                 pair = rules[key] = [0, 0]
             pair[side] += 1
+        for rule in outcome.held_out:
+            rules.setdefault((rule, HELD_OUT), [0, 0])[side] += 1
         for effect in outcome.effects.values():
             if effect.stood:
                 continue
@@ -105,7 +109,7 @@ class Tally:
             if becomes is None or becomes.withheld:
                 why = becomes.withheld if becomes else ""
                 self._note("disappears", compared, was, _said(was), "", why)
-            elif was.asked.rule_id != becomes.asked.rule_id or was.team != becomes.team:
+            elif was.asked.rule_id != becomes.asked.rule_id or _team(was) != _team(becomes):
                 self._note("moves", compared, becomes, _said(was), _said(becomes))
         for key, becomes in candidate.items():
             if not (becomes.withheld or becomes.stood):
@@ -170,7 +174,12 @@ def _add(into: dict[Key, _Pair], more: Mapping[Key, _Pair]) -> None:
 
 def _said(effect: Effect) -> str:
     rule = effect.asked.rule_id
-    return f"{rule} ({effect.team})" if effect.asked.action.opens_case else rule
+    return f"{rule} ({_team(effect)})" if effect.asked.action.opens_case else rule
+
+
+def _team(effect: Effect) -> str:
+    """Of a pool it is chance whose turn it is: one more case before, and everybody moves."""
+    return f"pool {effect.pool}" if effect.pool else effect.team
 
 
 def _who(facts: Facts) -> str:

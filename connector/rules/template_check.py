@@ -22,6 +22,7 @@ _MORE_VARIABLES = (
     "response_id",
     "revision",
     "history.previous_at",
+    "owner",
 )
 _LISTS = {
     "tags": (),
@@ -88,7 +89,7 @@ def compile_template(
         return None, tuple(check.remarks)
     code = sandbox.compile(tree)
     template = jinja2.Template.from_code(sandbox, code, {})
-    return TextTemplate(template, check.needs, check.prints), ()
+    return TextTemplate(template, check.needs, check.prints, frozenset(check.names)), ()
 
 
 class _Check:
@@ -97,6 +98,7 @@ class _Check:
         self.remarks: list[Remark] = []
         self.needs: dict[str, int] = {}
         self.prints: dict[str, int] = {}
+        self.names: set[str] = set()
         self.loop: tuple[str, str] | None = None  # variable, list
 
     def visit(self, node: nodes.Node, sure: frozenset[str]) -> None:
@@ -146,6 +148,7 @@ class _Check:
         elif name in _LISTS:
             self.remark(node, f"template: '{name}' is a list", "use join, or a for")
         elif name in _MORE_VARIABLES or field_rule(name, self.vocabulary):
+            self.names.add(name)
             return True
         else:
             near = did_you_mean(name, _MORE_VARIABLES) or nearest_field(name, self.vocabulary)

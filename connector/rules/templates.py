@@ -116,11 +116,13 @@ SANDBOX: Mapping[bool, jinja2.Environment] = {html: _Sandbox(escape=html) for ht
 @dataclass(frozen=True)
 class TextTemplate:
     """A compiled template. `prints` are the variables that it prints and that can be empty, with
-    the line (from 1) where each is first used; `needs` are those without a default or an `if`."""
+    the line (from 1) where each is first used; `needs` are those without a default or an `if`.
+    `names` are all that it speaks of."""
 
     compiled: jinja2.Template
     needs: Mapping[str, int]
     prints: Mapping[str, int]
+    names: frozenset[str] = frozenset()
 
     def render(self, context: Mapping[str, Any]) -> str:
         """The filled text.
@@ -148,6 +150,12 @@ class MailParts:
     subject: TextTemplate
     text: TextTemplate
     html: TextTemplate | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All variables that it speaks of."""
+        html = self.html.names if self.html else frozenset[str]()
+        return self.subject.names | self.text.names | html
 
 
 @dataclass(frozen=True)

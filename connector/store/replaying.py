@@ -19,6 +19,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from connector.store.effects import GONE
 from connector.store.tables import actions, decisions, responses
 
 if TYPE_CHECKING:
@@ -136,6 +137,41 @@ def real_effects(connection: Connection, since: datetime, half: int | None = Non
     )
     owner = func.coalesce(responses.c.customer_id, actions.c.response_id)
     last = func.substr(owner, func.length(owner), 1)
+    return iter(_streamed(connection, _in_half(statement, last, half)))
+
+
+def effects_before(
+    connection: Connection,
+    begins: datetime,
+    kinds: Sequence[str],
+    since: datetime,
+    contacts: bool,
+    half: int | None = None,
+) -> Iterator[Any]:
+    """(response, customer, kind, sink, rule, opens a case, to the customer, decided at) of what
+    customers knew before a time: these kinds since then, with `contacts` every message and case."""
+    decided_at = func.coalesce(
+        decisions.c.decided_at, actions.c.created_at, type_=actions.c.created_at.type
+    )
+    counted = (actions.c.kind.in_(kinds)) & (decided_at > since)
+    if contacts:
+        counted |= actions.c.opens_case | actions.c.to_customer
+    statement = (
+        select(
+            actions.c.response_id,
+            actions.c.customer_id,
+            actions.c.kind,
+            actions.c.sink,
+            actions.c.rule_id,
+            actions.c.opens_case,
+            actions.c.to_customer,
+            decided_at,
+        )
+        .outerjoin(decisions, decisions.c.number == actions.c.decision)
+        .where(actions.c.amends.is_(None), actions.c.customer_id.is_not(None), counted)
+        .where(decided_at < begins, actions.c.state.not_in(GONE))
+    )
+    last = func.substr(actions.c.customer_id, func.length(actions.c.customer_id), 1)
     return iter(_streamed(connection, _in_half(statement, last, half)))
 
 

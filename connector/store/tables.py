@@ -158,6 +158,14 @@ decisions = Table(
     Column("decided_at", UtcTime, nullable=False),
 )
 
+# Whose turn it is in the pools of `routing`: as many turns have been taken.
+pools = Table(
+    "pools",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+
 # The outbox. states: waiting, held (a flood), sending, done, parked, in_doubt, superseded,
 # withheld (nothing was wanted in the end; `error` says why). `first_sent_at` and `request` are set
 # while something may exist at the far side: a resend has to look for it or use the same bytes.

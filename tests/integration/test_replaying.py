@@ -23,7 +23,24 @@ from connector.store.readonly import ReadOnlyStore
 from connector.store.replaying import Window, span_of
 
 RULES = """
+pools:
+  iberia: [ana@example.com, bo@example.com]
+  rest: [cy@example.com, di@example.com, eva@example.com]
+routing:
+  - {when: {score: {at_most: 2}}, pool: iberia}
+  - {when: {customer.name: {exists: true}}, owner: "{{ customer.name }}"}
+  - {when: {}, pool: rest}
 rules:
+  - id: silent
+    cap: 2 per customer per 5d
+    when: {history.days_since_contact: {at_least: 1}}
+    then:
+      - slack.message: {channel: "#silent", text: "{{ history.days_since_contact }} days"}
+  - id: spared
+    holdout: 40%
+    when: {segment: passive}
+    then:
+      - slack.message: {channel: "#passive", text: "NPS {{ score }}"}
   - id: again
     when: {segment: detractor, history.open_cases: {at_least: 1}}
     then:
@@ -32,7 +49,7 @@ rules:
     when: {segment: detractor, comment: {mentions: refund}}
     then:
       - zendesk.ticket: {priority: urgent, group: Retention}
-      - hubspot.task: {owner: "{{ customer.name | default('') }}"}
+      - hubspot.task: {}
     stop: true
   - id: fallen
     when: {segment: detractor, history.previous_segment: promoter}
@@ -51,6 +68,7 @@ rules:
     then:
       - zendesk.ticket: {}
   - id: thanks
+    cap: 1 per customer per 2d
     when: {segment: {in: [promoter, passive]}}
     then:
       - email.thank_you: {template: thank_you}
@@ -142,6 +160,11 @@ def change(world, action: int, **values: Any) -> None:
     world.workspace.store.write(lambda c: c.execute(mine.values(**values)))
 
 
+def told(effects: Any) -> set[tuple[str, ...]]:
+    said = (one if isinstance(one, dict) else one.model_dump(mode="json") for one in effects)
+    return {(one["kind"], one["rule_id"], one["at"]) for one in said}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_under_the_rules_that_decided_it_the_past_comes_out_as_it_was(make_world, seed):
     world = make_world(RULES, added_before=timedelta(days=30))
@@ -156,6 +179,13 @@ def test_under_the_rules_that_decided_it_the_past_comes_out_as_it_was(make_world
     for one in found:
         was = kept[one.past.number]
         matches = tuple(match["rule_id"] for match in was.verdict["matches"])
+        spared = [m["rule_id"] for m in was.verdict["matches"] if m["status"] == "held_out"]
+        assert list(one.active.held_out) == spared
+        history = was.facts["history"]
+        assert one.past.facts.history.days_since_contact == history["days_since_contact"]
+        since = (was.decided_at - timedelta(days=5)).isoformat()  # as far as a cap looks back
+        counted = told(e for e in history["effects"] if not e["case"] and e["at"] > since)
+        assert counted <= told(one.past.facts.history.effects)
         assert one.past.facts.history.open_cases == was.facts["history"]["open_cases"]
         assert one.active.fired == one.candidate.fired == matches
         last[one.past.response] = one

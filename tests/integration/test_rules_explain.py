@@ -9,8 +9,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from connector import config
+from connector.store.tables import decisions
 from connector.workspace import open_workspace
 from tests.integration.conftest import RULES
 
@@ -130,3 +132,38 @@ def test_what_is_wrong_with_it_is_told_with_its_place(run: Run, world, given, sa
 @pytest.mark.parametrize("words", [(), ("r1", "--given", "{}")])
 def test_one_answer_has_to_be_named(run: Run, world, words) -> None:
     assert run(*words)[0] == 2
+
+
+OWNED = """
+pools: {team: [kim@example.com, lou@example.com]}
+routing: [{when: {}, pool: team}]
+rules:
+  - {id: bad, when: {segment: detractor}, then: [{hubspot.task: {}}]}
+  - {id: spared, holdout: 99.99%, when: {}, then: [{log: {}}]}
+  - id: thanks
+    cap: 1 per customer per 30d
+    when: {segment: passive}
+    then: [{email.thank_you: {template: thank_you}}]
+"""
+
+
+def test_it_says_whose_turn_it_was_which_cap_refused_and_who_was_held_out(
+    make_world, connector, monkeypatch
+) -> None:
+    world = make_world(OWNED)
+    monkeypatch.chdir(world.workspace.settings.directory)
+    for number, score in enumerate((2, 2, 8, 8)):
+        email = f"p{number // 2}@example.com"
+        world.answer(id=str(number), score=score, email=email)
+    with world.workspace.store.read() as connection:
+        found = list(connection.execute(select(decisions.c.response_id).order_by("number")))
+
+    said = [connector("rules", "explain", row.response_id)[1] for row in found]
+    assert "owner lou@example.com: pool team, position 1, line 1 of routing\n" in said[1]
+    assert "owner kim@example.com: pool team, no turn taken, line 1 of routing\n" in said[2]
+    assert "fired  spared: held out: the customer falls into the 99.99 %" in said[2]
+    why = "cap: 1 per customer per 30d; the last one on 2026-11-20 by thanks"
+    assert f"email.thank_you in mail, by thanks: withheld: {why}" in said[3]
+    assert f"fired  thanks: its email.thank_you is withheld: {why}" in said[3]
+    told = json.loads(connector("rules", "explain", found[1].response_id, "--json")[1])
+    assert told["owner"].startswith("lou@example.com: ")

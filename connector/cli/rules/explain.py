@@ -17,14 +17,14 @@ from connector.cli.common import (
     readonly_store,
     row_dict,
 )
+from connector.cli.rules.asked import asks_of, owner_of, print_asks, print_owner
 from connector.cli.tables import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
-    from connector.domain import Facts
     from connector.rules.explain import Changed, GroupReport, RuleReport
     from connector.rules.model import Ruleset, Vocabulary
 
@@ -83,13 +83,15 @@ def _explain_given(ctx: click.Context, text: str, name: str, as_json: bool) -> i
         shown = [p.model_copy(update={"file": place.shown.get(p.file, p.file)}) for p in wrong]
         print_problems(shown, err=True)
         return 3
-    reports, asks = explain_rules(loaded.ruleset, facts), _asks(loaded.ruleset, facts)
+    reports, asks = explain_rules(loaded.ruleset, facts), asks_of(loaded.ruleset, facts)
+    owner = owner_of(loaded.ruleset, facts)
     if as_json:
         print_json(
             {
                 "ruleset": loaded.ruleset.hash,
                 "facts": facts.model_dump(mode="json"),
                 "rules": [report.model_dump(mode="json") for report in reports],
+                "owner": owner,
                 "asks": asks,
             }
         )
@@ -100,7 +102,8 @@ def _explain_given(ctx: click.Context, text: str, name: str, as_json: bool) -> i
         f"{place.shown['rules.yaml']} (ruleset {loaded.ruleset.hash[:12]})"
     )
     _print_rules(reports)
-    _print_asks(asks)
+    print_owner(owner)
+    print_asks(asks)
     return 0
 
 
@@ -134,7 +137,8 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
     if was is None and now is None:
         raise click.ClickException(f"the ruleset of that day cannot be loaded: {_GONE}")
     differs = changed(was, now) if was is not None and now is not None else []
-    asks = _asks(today.ruleset, facts) if today.ruleset is not None else None
+    asks = asks_of(today.ruleset, facts) if today.ruleset is not None else None
+    owner, owner_today = (owner_of(one.ruleset, facts) for one in (then, today))
     if as_json:
         print_json(
             {
@@ -145,12 +149,14 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
                 "active_since": then.since,
                 "history": decision.history,
                 "rules": _plain(was),
+                "owner": owner,
                 "actions": [row_dict(row) for row in made],
                 "today": {
                     "ruleset": today.hash,
                     "active_since": today.since,
                     "rules": _plain(now),
                     "changed": [one.model_dump() for one in differs],
+                    "owner": owner_today,
                     "asks": asks,
                 },
             }
@@ -164,10 +170,14 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
         click.echo(f"That ruleset cannot be loaded any more: {_GONE}.")
     else:
         _print_rules(was)
+    print_owner(owner)
     _print_actions(made)
     if decision.history:
         click.echo("Decided as history: no action was made, whatever the rules say.")
-    _print_today(then, today, now, differs, asks)
+    _print_today(then, today, now, differs)
+    if today.hash != then.hash and now is not None:
+        print_owner(owner_today)
+        print_asks(asks or [])
     return 0
 
 
@@ -185,16 +195,6 @@ def _plain(reports: Sequence[RuleReport] | None) -> list[dict[str, Any]] | None:
     return None if reports is None else [report.model_dump(mode="json") for report in reports]
 
 
-def _asks(ruleset: Ruleset, facts: Facts) -> list[dict[str, str]]:
-    """What would be asked for, before anyone looks whether it is there already."""
-    from connector.rules.decide import decide
-
-    return [
-        {"rule": one.rule_id, "kind": one.kind, "sink": one.sink, "problem": one.problem}
-        for one in decide(ruleset, facts).intents
-    ]
-
-
 def _named(kept: _Kept) -> str:
     since = f" (active since {kept.since:%Y-%m-%d %H:%M} UTC)" if kept.since else ""
     return f"ruleset {kept.hash[:12]}{since}"
@@ -205,7 +205,6 @@ def _print_today(
     today: _Kept,
     reports: Sequence[RuleReport] | None,
     differs: Sequence[Changed],
-    asks: Sequence[Mapping[str, str]] | None,
 ) -> None:
     if today.hash == then.hash:
         click.echo("Today's rules are the same.")
@@ -223,7 +222,6 @@ def _print_today(
     gone = [one.rule_id for one in differs if one.today is None]
     if gone:
         click.echo(f"! fired then and is gone: {', '.join(gone)}")
-    _print_asks(asks or [])
 
 
 def _mark(differing: Changed | None) -> str:
@@ -232,13 +230,6 @@ def _mark(differing: Changed | None) -> str:
     if differing.then is None:
         return "! new: "
     return "! fires now: " if differing.today else "! fired then: "
-
-
-def _print_asks(asks: Sequence[Mapping[str, str]]) -> None:
-    click.echo("It asks for:" if asks else "It asks for nothing.")
-    for one in asks:
-        problem = f": {cell(one['problem'])}" if one["problem"] else ""
-        click.echo(f"  {one['kind']} in {one['sink']}, by {one['rule']}{problem}")
 
 
 def _print_rules(reports: Sequence[RuleReport]) -> None:

@@ -30,6 +30,7 @@ _LIMITS = (
     "Agents might have closed cases earlier or later, and customers answered otherwise.",
     "Texts are not filled in: a mail that would be parked for a missing value counts as sent.",
     "Floods are not held back, and nobody is asked whether an address is unsubscribed.",
+    "Pools begin with their first member: where their turns stood at that time is not known.",
 )
 
 

@@ -13,7 +13,14 @@ from connector.domain import Facts, Problem
 from connector.rules.lint.answers import Answers
 from connector.rules.lint.courtesy import mails_despite_cases
 from connector.rules.lint.coverage import uncovered
-from connector.rules.lint.names import Names, Unasked, WhyUnasked, unchecked, unknown_names
+from connector.rules.lint.names import (
+    Names,
+    Unasked,
+    WhyUnasked,
+    unchecked,
+    unknown_names,
+    unknown_people,
+)
 from connector.rules.lint.overlap import overlaps
 from connector.rules.lint.past import Past
 from connector.rules.lint.places import Places
@@ -73,6 +80,7 @@ def _tried(vocabulary: Vocabulary, loaded: Loaded, now: datetime, seen: Seen) ->
         mails_despite_cases(ruleset, places, answers),
         uncovered(ruleset, places, answers, now) if whole else (),
         unknown_names(ruleset, seen.names, places),
+        unknown_people(ruleset, seen.names, places),
         unchecked(ruleset, seen.unasked, places),
         past.findings(places),
         tried(ruleset),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from connector.domain import Problem
 from connector.rules.lint.places import Places, with_default
 from connector.rules.model import Action, Rule, Ruleset
+from connector.rules.routing import OWNER
 from connector.rules.templates import TextTemplate
 from connector.text import did_you_mean, one_line
 
@@ -40,8 +41,13 @@ class Named:
 
     def unknown(self, known: Sequence[str]) -> bool:
         """Is this name missing there? An id cannot be judged by names."""
-        plain = self.value.strip().casefold()
-        return not plain.isdecimal() and plain not in {name.casefold() for name in known}
+        return not exists(self.value, known)
+
+
+def exists(name: str, known: Sequence[str]) -> bool:
+    """Is there such a name? An id is taken for one."""
+    plain = name.strip().casefold()
+    return plain.isdecimal() or plain in {each.casefold() for each in known}
 
 
 def named_in(ruleset: Ruleset) -> Iterator[Named]:
@@ -69,6 +75,39 @@ def unknown_names(ruleset: Ruleset, names: Names, places: Places) -> Iterator[Pr
             hint=f"{near} {listed}".strip(),
             key=len(one.way) > 1,
         )
+
+
+def unknown_people(ruleset: Ruleset, names: Names, places: Places) -> Iterator[Problem]:
+    """People in `routing` and `pools` who do not exist where tasks and tickets name them."""
+    where = {
+        (action.sink, field)
+        for rule in with_default(ruleset)
+        for action in rule.then
+        for field, template in action.templates.items()
+        if isinstance(template, TextTemplate) and OWNER in template.names
+    }
+    for sink, field in sorted(where):
+        known = names.get(sink, {}).get(field)
+        for person, way in _people(ruleset) if known is not None else ():
+            if known is not None and not exists(person, known):
+                near, listed = did_you_mean(person, known), _listed(known)
+                yield places.of_file(
+                    f"{field}: '{one_line(person, 60)}' does not exist in {sink}",
+                    *way,
+                    hint=f"{near} {listed}".strip(),
+                    severity="error",
+                )
+
+
+def _people(ruleset: Ruleset) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Everybody whom the file writes out, and where."""
+    if ruleset.routing is None:
+        return
+    for pool, members in ruleset.routing.pools.items():
+        yield from ((member, ("pools", pool, number)) for number, member in enumerate(members))
+    for number, line in enumerate(ruleset.routing.lines):
+        if line.owner and line.template is None:
+            yield line.owner, ("routing", number, "owner")
 
 
 def unchecked(ruleset: Ruleset, unasked: Unasked, places: Places) -> Iterator[Problem]:

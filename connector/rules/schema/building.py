@@ -22,6 +22,7 @@ from connector.rules.model import (
     RuleText,
     Vocabulary,
 )
+from connector.rules.routes import RouteText
 from connector.rules.schema import words
 from connector.rules.schema.models import object_of, templated
 
@@ -30,6 +31,12 @@ Names = Mapping[str, Mapping[str, Sequence[str]]]  # sink id -> field of an acti
 
 _DEEPEST = 2
 _NO_MORE: Schema = {"properties": {}, "additionalProperties": False}
+_MEMBERS: Schema = {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
+_POOLS: Schema = {
+    "type": "object",
+    "patternProperties": {"^[a-z0-9][a-z0-9-]{0,59}$": _MEMBERS},
+    "additionalProperties": False,
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,8 @@ def rules_schema(vocabulary: Vocabulary, around: Surroundings) -> Schema:
         "required": ["rules"],
         "properties": {
             "defaults": {**defaults, "title": "Defaults", "description": words.DEFAULTS},
+            "pools": {"title": "Pools", "description": words.POOLS, **_POOLS},
+            "routing": {"title": "Routing", "description": words.ROUTING, **_routing()},
             "rules": {
                 "title": "Rules",
                 "description": words.RULES,
@@ -75,6 +84,11 @@ def rules_schema(vocabulary: Vocabulary, around: Surroundings) -> Schema:
         "additionalProperties": False,
         "definitions": definitions,
     }
+
+
+def _routing() -> Schema:
+    when = {"when": {"$ref": f"#/definitions/when.{_DEEPEST}"}}
+    return {"type": "array", "minItems": 1, "items": object_of(RouteText, when)}
 
 
 def _rule() -> Schema:

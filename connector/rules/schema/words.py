@@ -13,6 +13,8 @@ RULE = "When these conditions hold, these actions happen."
 DEFAULTS = "What actions inherit that do not say it themselves."
 DEFAULT = "What happens when no live rule matched."
 WHEN = "Every line must hold. field: value, field: [value, value], or field: {operator: value}."
+POOLS = "People who take turns, in this order."
+ROUTING = "Who gets it: read from top to bottom, the first line that matches says who."
 THEN = "One '- ' for each action: kind: {…}."
 LOG = "nothing; the answer is kept and counted all the same. Write log: {}"
 SETTLE = "how long to wait for a revision of the answer before sending"
@@ -48,6 +50,7 @@ _FIELDS = {
     "history.previous_score": "of the answer before",
     "history.previous_segment": "of the answer before",
     "history.open_cases": "cases of this customer that wait for a person",
+    "history.days_since_contact": "whole days since a message to them, or a case of theirs",
 }
 _GROUPS_OF_FIELDS = {
     "customer": "of the person who answered",

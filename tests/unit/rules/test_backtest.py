@@ -180,3 +180,110 @@ def test_a_day_begins_where_the_team_works() -> None:
     cases = {("Care", date(2026, 11, 3)): [2, 5], ("Sales", date(2026, 11, 3)): [1, 1]}
     assert by_day(cases, 1, ["Care", "Sales"]) == {date(2026, 11, 3): 6}
     assert by_day(cases, 0, ["Care"]) == {date(2026, 11, 3): 2}
+
+
+CAPPED = THANKS.replace("thanks,", "thanks, cap: 1 per customer per 10d,")
+WHY = "cap: 1 per customer per 10d; the last one on "
+
+
+def test_a_cap_is_counted_by_what_the_candidate_itself_would_have_sent(replay) -> None:
+    answers = [(days, "ana", {"score": 9}) for days in (0, 5, 10, 12)] + [(12, "leo", {"score": 9})]
+    found = [[effect[2] for effect in made(one)[1]] for one in replay(THANKS, CAPPED, *answers)]
+    assert found == [
+        [""],
+        [f"{WHY}2026-11-02 by thanks"],
+        [""],
+        [f"{WHY}2026-11-12 by thanks"],
+        [""],
+    ]
+
+
+def test_a_message_that_turned_into_a_case_gives_its_place_back(replay) -> None:
+    first = {"score": 9, "past": {"revisions": 2}}
+    again = {"score": 2, "past": {"revision": 2, "revisions": 2, "response": "r0"}}
+    answers = [(0, "ana", first), (0, "ana", again), (20, "ana", {"score": 9})]
+    found = replay(THANKS + TICKET, CAPPED + TICKET, *answers, closes_after=timedelta(days=1))
+    assert made(found[2])[1] == [("email.thank_you", "thanks", "")]
+
+
+def test_a_later_rule_without_the_cap_sends_in_its_place(replay) -> None:
+    rules = CAPPED + CAPPED.replace("thanks, cap: 1 per customer per 10d", "loud, cap: none")
+    found = replay(rules, rules, *((days, "ana", {"score": 9}) for days in (0, 1)))
+    assert [made(one)[0] for one in found] == [
+        [("email.thank_you", "thanks", "")],
+        [("email.thank_you", "loud", "")],
+    ]
+
+
+def test_days_since_contact_are_those_of_each_side(replay) -> None:
+    silent = (
+        "  - {id: silent, when: {history.days_since_contact: {at_least: 3}}, "
+        'then: [{slack.message: {channel: "#x", text: again}}]}\n'
+    )
+    answers = [(0, "ana", {"score": 2}), (2, "ana", {"score": 8}), (4, "ana", {"score": None})]
+    found = replay(silent, TICKET + silent, *answers)
+    assert [one.active.fired for one in found] == [(), (), ()]
+    assert [one.candidate.fired for one in found] == [("angry",), (), ("silent",)]
+
+
+def test_a_holdout_spares_the_customers_that_it_would_spare(replay) -> None:
+    spared = THANKS.replace("thanks,", "thanks, holdout: 50%,")
+    answers = [(0, f"p{number}", {"score": 9}) for number in range(40)]
+    answers += [(1, f"p{number}", {"score": 9}) for number in range(40)]
+    found = replay(THANKS, spared, *answers)
+    out = [bool(one.candidate.held_out) for one in found]
+    assert out[:40] == out[40:]
+    assert 8 < sum(out[:40]) < 32
+    for one in found:
+        assert one.candidate.fired == one.active.fired == ("thanks",)
+        assert len(made(one)[1]) == (0 if one.candidate.held_out else 1)
+    tally = Tally(limit=10, zone=ZoneInfo("UTC"))
+    for one in found:
+        tally.add(one)
+    assert tally.rules["thanks", "held out"] == [0, sum(out)]
+
+
+ROUTED = "  - {id: angry, when: {segment: detractor}, then: [{zendesk.ticket: {group: Care, "
+ROUTED += 'assignee: "{{ owner }}"}}]}\n'
+ROUTING = "routing: [{when: {language: es}, pool: es}, {when: {}, owner: eva}]\n"
+
+
+def test_pools_take_turns_from_their_first_member_and_cases_count_by_person(
+    ruleset: Callable[..., Ruleset], facts: Callable[..., Facts]
+) -> None:
+    active = ruleset(f"pools: {{es: [ana, bo]}}\n{ROUTING}rules:\n{ROUTED}")
+    # One more rule that takes turns: whose turn it then is moves, and that is no news.
+    more = ROUTED.replace("angry", "passives").replace("detractor", "passive")
+    candidate = ruleset(f"pools: {{es: [ana, bo]}}\n{ROUTING}rules:\n{ROUTED}{more}")
+    backtest = Backtest(active, candidate, Known({}, {}, {}))
+    tally = Tally(limit=10, zone=ZoneInfo("UTC"))
+    scores = (2, 8, 2, 2, 9)
+    for number, score in enumerate((*scores, 1)):
+        given = facts(score=score, language="en" if number == 5 else "es")
+        light = light_facts(given.model_copy(update={"positions": {"es": 7}}).model_dump())
+        past = Past(number, f"r{number}", None, 1, 1, True, START, light)
+        tally.add(backtest.compare(past))
+    assert {team: pair for (team, _), pair in tally.cases.items()} == {
+        "ana": [2, 2],
+        "bo": [1, 2],
+        "eva": [1, 1],
+    }
+    assert tally.changes == {("appears", "zendesk.ticket"): 1}
+    assert tally.differences[0].becomes == "passives (pool es)"
+
+
+def test_a_revision_keeps_its_turn(
+    ruleset: Callable[..., Ruleset], facts: Callable[..., Facts]
+) -> None:
+    rules = ruleset(f"pools: {{es: [ana, bo]}}\n{ROUTING}rules:\n{ROUTED}")
+    backtest = Backtest(rules, rules, Known({}, {}, {}))
+    teams = []
+    for number, (response, revision, revisions) in enumerate(
+        (("a", 1, 2), ("b", 1, 1), ("a", 2, 2), ("c", 1, 1))
+    ):
+        light = light_facts(facts(score=2, language="es").model_dump())
+        # Both revisions are there before anything is sent.
+        past = Past(number, response, None, revision, revisions, True, START, light)
+        (effect,) = backtest.compare(past).active.effects.values()
+        teams.append(effect.team)
+    assert teams == ["ana", "bo", "ana", "ana"]
