@@ -171,7 +171,11 @@ class Side:
             return Effect(asked, team, *fate)
         after = self._known.closes_after if action.opens_case else None
         ended_at = None if after is None else past.at + after
-        return Effect(asked, team, past.at + action.settle, ended_at)
+        ready = past.at + action.settle
+        if action.send_hours or action.digest:
+            times, survey = self.ruleset.timetable, past.facts.survey
+            ready = times.sends_at(action.send_hours, action.digest, survey, ready)
+        return Effect(asked, team, ready, ended_at)
 
     def _remember(self, customer: str, response: str, effects: Effects) -> None:
         theirs = [one for one in self._open.get(customer, ()) if one[0] != response]

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 from connector.documents import Document, read, validate
 from connector.domain import Problem
 from connector.errors import Invalid
-from connector.rules.actions import At, read_then, templates_in
+from connector.rules.actions import At, read_then, templates_in, unknown_calendar
+from connector.rules.calendar_file import read_calendars
+from connector.rules.calendars import Calendar
 from connector.rules.conditions import read_when
 from connector.rules.examples import read_examples
 from connector.rules.mails import printed_variables, read_mails
@@ -34,6 +36,7 @@ from connector.rules.model import (
 )
 from connector.rules.template_check import unguarded
 from connector.rules.templates import MailTemplate
+from connector.rules.timing import ALWAYS, Timetable
 from connector.text import one_line
 
 _LARGEST = 1_000_000  # bytes of one file
@@ -112,6 +115,7 @@ class _Loader:
         self.whole: list[Rule] = []  # without an error of their own, up to an unclear `stop`
         self.problems: list[Problem] = []
         self.defaults = DefaultsText()
+        self.calendars: dict[str, Calendar | None] = {}
         self.sure_in_mail: dict[str, frozenset[str]] = {}
         self.unclear_stop = False
 
@@ -121,16 +125,19 @@ class _Loader:
             return None
         self.keep(validate(self.document, FileText))
         raw = self.document.data if isinstance(self.document.data, dict) else {}
+        self.calendars = self.keep(read_calendars(self.document))
         if raw.get("defaults") is not None:
             defaults = self.keep(validate(self.document, DefaultsText, at=("defaults",)))
-            self.defaults = defaults or self.defaults
+            self.defaults = self.timed(defaults, ("defaults",)) or self.defaults
         numbers = range(len(raw["rules"])) if isinstance(raw.get("rules"), list) else ()
         rules = [self.judged(number) for number in numbers]
         default = self.default() if raw.get("default") is not None else ()
         self.look_at_mails()
         self.look_for_twins(numbers)
         readable = tuple(rule for rule in rules if rule is not None)
-        return Ruleset(digest, readable, default, self.mails)
+        calendars = {name: one for name, one in self.calendars.items() if one is not None}
+        zones = {survey.id: survey.zone for survey in self.vocabulary.surveys.values()}
+        return Ruleset(digest, readable, default, self.mails, Timetable(calendars, zones))
 
     def sound(self, ruleset: Ruleset | None) -> Ruleset | None:
         """The same with only the rules that are right by themselves."""
@@ -166,7 +173,8 @@ class _Loader:
             when = self.keep(read_when(self.document, (*at, "when"), self.vocabulary))
         actions: tuple[Action, ...] = ()
         if isinstance(parts.get("then"), list):
-            actions = self.actions((*at, "then"), always_there(when))
+            inherited = self.timed(head, at) or self.defaults
+            actions = self.actions((*at, "then"), always_there(when), inherited)
         if head is None:
             return None
         return Rule(
@@ -187,11 +195,28 @@ class _Loader:
 
     def default(self) -> tuple[Action, ...]:
         head = self.keep(validate(self.document, DefaultText, at=("default",)))
-        return self.actions(("default", "then"), frozenset()) if head else ()
+        return self.actions(("default", "then"), frozenset(), self.defaults) if head else ()
 
-    def actions(self, at: At, sure: frozenset[str]) -> tuple[Action, ...]:
+    def timed(self, text: DefaultsText | RuleText | None, at: At) -> DefaultsText | None:
+        """What actions inherit where `text`, the defaults or a rule, names calendars."""
+        if text is None:
+            return None
+        names: dict[str, str | None] = {}
+        for key in ("hours", "send_hours"):
+            name = getattr(text, key)
+            if name in (ALWAYS, *self.calendars):
+                names[key] = name
+            elif name is not None:
+                names[key] = None
+                message, hint = unknown_calendar(key, name, self.calendars)
+                self.problems.append(self.document.problem(message, *at, key, hint=hint))
+        file = text if isinstance(text, DefaultsText) else self.defaults
+        return file.model_copy(update=names)
+
+    def actions(self, at: At, sure: frozenset[str], defaults: DefaultsText) -> tuple[Action, ...]:
+        mails = sorted(self.mails)
         found = self.keep(
-            read_then(self.document, at, self.vocabulary, self.defaults, sorted(self.mails))
+            read_then(self.document, at, self.vocabulary, defaults, mails, self.calendars)
         )
         opened: dict[str, str] = {}
         for where, action in found:

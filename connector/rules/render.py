@@ -49,6 +49,9 @@ class Renderer:
             params=_plain(params),
             respond_within=action.respond_within,
             settle=action.settle,
+            hours=action.hours,
+            send_hours=action.send_hours,
+            digest=action.digest,
             problem="; ".join(problems),
         )
 

@@ -17,6 +17,7 @@ from connector.cli.common import (
     readonly_store,
     row_dict,
 )
+from connector.cli.rules.asking import asked_for, print_asks, print_made
 from connector.cli.tables import cell
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from connector.domain import Facts
     from connector.rules.explain import Changed, GroupReport, RuleReport
     from connector.rules.model import Ruleset, Vocabulary
 
@@ -83,7 +83,8 @@ def _explain_given(ctx: click.Context, text: str, name: str, as_json: bool) -> i
         shown = [p.model_copy(update={"file": place.shown.get(p.file, p.file)}) for p in wrong]
         print_problems(shown, err=True)
         return 3
-    reports, asks = explain_rules(loaded.ruleset, facts), _asks(loaded.ruleset, facts)
+    reports = explain_rules(loaded.ruleset, facts)
+    asks = asked_for(loaded.ruleset, facts, datetime.now(UTC))
     if as_json:
         print_json(
             {
@@ -100,7 +101,7 @@ def _explain_given(ctx: click.Context, text: str, name: str, as_json: bool) -> i
         f"{place.shown['rules.yaml']} (ruleset {loaded.ruleset.hash[:12]})"
     )
     _print_rules(reports)
-    _print_asks(asks)
+    print_asks(asks)
     return 0
 
 
@@ -134,7 +135,9 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
     if was is None and now is None:
         raise click.ClickException(f"the ruleset of that day cannot be loaded: {_GONE}")
     differs = changed(was, now) if was is not None and now is not None else []
-    asks = _asks(today.ruleset, facts) if today.ruleset is not None else None
+    asks = None
+    if today.ruleset is not None:
+        asks = asked_for(today.ruleset, facts, decision.decided_at)
     if as_json:
         print_json(
             {
@@ -164,7 +167,7 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
         click.echo(f"That ruleset cannot be loaded any more: {_GONE}.")
     else:
         _print_rules(was)
-    _print_actions(made)
+    print_made(made)
     if decision.history:
         click.echo("Decided as history: no action was made, whatever the rules say.")
     _print_today(then, today, now, differs, asks)
@@ -183,16 +186,6 @@ def _kept(connection: Connection, identity: str, vocabulary: Vocabulary, moment:
 
 def _plain(reports: Sequence[RuleReport] | None) -> list[dict[str, Any]] | None:
     return None if reports is None else [report.model_dump(mode="json") for report in reports]
-
-
-def _asks(ruleset: Ruleset, facts: Facts) -> list[dict[str, str]]:
-    """What would be asked for, before anyone looks whether it is there already."""
-    from connector.rules.decide import decide
-
-    return [
-        {"rule": one.rule_id, "kind": one.kind, "sink": one.sink, "problem": one.problem}
-        for one in decide(ruleset, facts).intents
-    ]
 
 
 def _named(kept: _Kept) -> str:
@@ -223,7 +216,7 @@ def _print_today(
     gone = [one.rule_id for one in differs if one.today is None]
     if gone:
         click.echo(f"! fired then and is gone: {', '.join(gone)}")
-    _print_asks(asks or [])
+    print_asks(asks or [])
 
 
 def _mark(differing: Changed | None) -> str:
@@ -232,13 +225,6 @@ def _mark(differing: Changed | None) -> str:
     if differing.then is None:
         return "! new: "
     return "! fires now: " if differing.today else "! fired then: "
-
-
-def _print_asks(asks: Sequence[Mapping[str, str]]) -> None:
-    click.echo("It asks for:" if asks else "It asks for nothing.")
-    for one in asks:
-        problem = f": {cell(one['problem'])}" if one["problem"] else ""
-        click.echo(f"  {one['kind']} in {one['sink']}, by {one['rule']}{problem}")
 
 
 def _print_rules(reports: Sequence[RuleReport]) -> None:
@@ -265,13 +251,3 @@ def _print_members(group: GroupReport, margin: str) -> None:
             _print_members(member, margin + "    ")
         else:
             click.echo(f"{margin}{sign} {member}")
-
-
-def _print_actions(made: Sequence[Any]) -> None:
-    if made:
-        click.echo("What became of it:")
-    for row in made:
-        number = f" {row.remote_id}" if row.remote_id and row.opens_case else ""
-        why = f": {cell(row.error)}" if row.error else ""
-        what = f"{row.kind}{number} in {row.sink}{', amended' if row.amends else ''}"
-        click.echo(f"  {what}, by {row.rule_id}: {row.state}{why}")
