@@ -52,6 +52,7 @@ def _message(
         params=_params(alerts),
         facts=Facts(response_id="", source="", survey="", score=None, segment=None),
         digest=Digest(lines=lines, more=len(alerts) - len(lines)),
+        windows=newest[0].order.get("windows") or (),
     )
     return {
         "key": key,

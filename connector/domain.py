@@ -221,7 +221,8 @@ class Order(Value):
 
     For an amendment `amends` is the remote id of the case and `key` doubles as the marker that is
     looked up before any resend. `params` were validated by the sink's own `Params` when decided. A
-    `digest` is about no single answer: its facts are empty.
+    `digest` is about no single answer: its facts are empty. `windows` are the next times in which
+    it may go out, in order; without any, and after the last of them, it may at any time.
     """
 
     key: str
@@ -232,6 +233,14 @@ class Order(Value):
     due_at: AwareDatetime | None = None
     amends: str | None = None
     digest: Digest | None = None
+    windows: tuple[tuple[AwareDatetime, AwareDatetime], ...] = ()
+
+    def not_before(self, now: datetime) -> datetime | None:
+        """When its next window opens, where it may not go out now."""
+        for opens, closes in self.windows:
+            if closes > now:
+                return opens if opens > now else None
+        return None
 
 
 class Prepared(Value):

@@ -105,6 +105,7 @@ class Placing:
             params=intent.params,
             facts=self.facts,
             due_at=respond_by,
+            windows=times.windows(intent.send_hours, survey, due_at),
         )
         return {
             "key": key,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from connector.rules import public_holidays
@@ -84,6 +85,10 @@ class WorkingTime:
                 return (begin + left).astimezone(UTC)
             left -= end - begin
         return end
+
+    def windows(self, at: datetime, most: int) -> tuple[Interval, ...]:
+        """The first times that are open at `at` or later."""
+        return tuple(islice(self._from(at), most))
 
     def hours_of(self, day: date) -> tuple[Interval, ...]:
         """When it is open on that day of its zone."""

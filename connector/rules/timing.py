@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator
 
-from connector.rules.calendars import Calendar, WorkingTime
+from connector.rules.calendars import Calendar, Interval, WorkingTime
 from connector.text import parse_duration
 
 ALWAYS = "always"  # instead of a calendar: around the clock
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _DAY = timedelta(days=1)
+_WINDOWS = 14  # that a message remembers: a week or two of trouble
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _ALLOWED = 'write how long to gather, such as 15m, 1h or 4h, or a time of day such as "09:00"'
 
@@ -89,6 +90,11 @@ class Timetable:
             ready = slot_end(digest, self.zone(send_hours, survey), ready)
         working = self.working(send_hours, survey)
         return working.next_open(ready) if working else ready
+
+    def windows(self, send_hours: str, survey: str, at: datetime) -> tuple[Interval, ...]:
+        """The next times in which it may go out; none where it always may."""
+        working = self.working(send_hours, survey)
+        return working.windows(at, _WINDOWS) if working else ()
 
     def working(self, name: str, survey: str) -> WorkingTime | None:
         """The calendar in its zone, else in the survey's; None for no calendar."""

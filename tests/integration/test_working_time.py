@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connector.errors import TryLater
 from connector.store import browsing, outbox
 from connector.workspace import open_workspace
 from tests.integration.far_side import Post
@@ -105,6 +106,29 @@ def test_an_alert_waits_only_where_it_says_so(post):
     alerts = post.world.actions(sink="chat")
     assert [alert.due_at for alert in alerts] == [post.world.now]  # one alert for each rule
     assert post.deliver("chat") == {"done": 1}
+
+
+def test_what_was_late_for_its_hours_waits_for_the_next_ones(post):
+    post.world.answer(id="1", score=9, email="ana@example.com")  # due at 17:10
+    assert post.deliver("mail", after=5 * HOUR) == {"wait": 1}, "nothing ran until 22:00"
+    [mail] = post.world.actions(sink="mail")
+    assert (mail.state, mail.due_at) == ("waiting", datetime(2026, 11, 21, 8, 0, tzinfo=UTC))
+    assert post.deliver("mail", after=HOUR) == {}
+    post.sides["mail"].fails(TryLater("busy"))
+    assert post.deliver("mail", after=20 * HOUR) == {"wait": 1}  # 19:00 the next day
+    assert post.deliver("mail", after=2 * HOUR) == {"wait": 1}
+    assert post.deliver("mail", after=11 * HOUR) == {"done": 1}
+    assert len(post.sides["mail"].made) == 1
+
+
+def test_an_alert_without_hours_is_never_late(post):
+    post.world.answer(id="1", score=1, comment="a refund")
+    assert post.deliver("chat", after=5 * HOUR) == {"done": 1}
+
+
+def test_after_two_weeks_of_trouble_a_message_waits_no_more(post):
+    post.world.answer(id="1", score=9, email="ana@example.com")
+    assert post.deliver("mail", after=timedelta(days=20, hours=5)) == {"done": 1}
 
 
 def test_releasing_a_flood_does_not_send_mail_before_its_hours(post):
