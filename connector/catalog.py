@@ -53,6 +53,7 @@ def vocabulary(
             to_customer=adapter.capabilities.to_customer,
             settle=adapter.capabilities.settle,
             sinks=mine,
+            digest_by=adapter.capabilities.digest_by,
         )
     return Vocabulary(
         actions=actions,

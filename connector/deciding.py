@@ -246,7 +246,9 @@ class _Turn:
             change: Change = "new" if one.revision == 1 else "revised"
             outcomes.append(Outcome(one.words.arrival, change, response=facts.response_id))
         numbers = answers.add_decisions(connection, rows)
-        return _Group(outcomes, place_orders(connection, self.workspace, placed, numbers, now))
+        times = self._ruleset.timetable
+        sinks = place_orders(connection, self.workspace, placed, numbers, times, now)
+        return _Group(outcomes, sinks)
 
     def _give_up(self, arrival: Arrival, error: Exception) -> Outcome:
         """A mistake of ours: keep the record, say so, go on with the next."""

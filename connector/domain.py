@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import (
@@ -204,6 +204,9 @@ class Intent(Value):
     params: dict[str, object]
     respond_within: timedelta | None = None
     settle: timedelta = timedelta(0)
+    hours: str = ""  # the calendar in which `respond_within` counts; empty: around the clock
+    send_hours: str = ""  # the calendar in whose hours it goes out; empty: at any time
+    digest: str = ""  # gathered with others: `1h`, or a time of day; empty: it goes out alone
     problem: str = ""  # why a field could not be rendered and a fallback was used
     refused: str = ""
     pool: str = ""
@@ -223,11 +226,30 @@ class Verdict(Value):
     intents: tuple[Intent, ...] = ()
 
 
+class DigestLine(Value):
+    """One alert in a digest: its action's key and text; a link to its ticket, else to the answer.
+    `case` is the ticket's number."""
+
+    key: str
+    text: str
+    link: str | None = None
+    case: str = ""
+
+
+class Digest(Value):
+    """Several alerts as one message, the newest first; `more` are only counted."""
+
+    lines: tuple[DigestLine, ...]
+    more: int = 0
+
+
 class Order(Value):
     """One action as a sink gets it. `key` never changes over revisions, retries and restarts.
 
     For an amendment `amends` is the remote id of the case and `key` doubles as the marker that is
-    looked up before any resend. `params` were validated by the sink's own `Params` when decided.
+    looked up before any resend. `params` were validated by the sink's own `Params` when decided. A
+    `digest` is about no single answer: its facts are empty. `windows` are the next times in which
+    it may go out, in order; without any, and after the last of them, it may at any time.
     """
 
     key: str
@@ -237,6 +259,15 @@ class Order(Value):
     facts: Facts
     due_at: AwareDatetime | None = None
     amends: str | None = None
+    digest: Digest | None = None
+    windows: tuple[tuple[AwareDatetime, AwareDatetime], ...] = ()
+
+    def not_before(self, now: datetime) -> datetime | None:
+        """When its next window opens, where it may not go out now."""
+        for opens, closes in self.windows:
+            if closes > now:
+                return opens if opens > now else None
+        return None
 
 
 class Prepared(Value):
@@ -293,6 +324,14 @@ def amendment_key(case: str, revision: int) -> str:
 
 def effect_key(response: str, sink: str, kind: str, rule_id: str) -> str:
     text = f"effect\x00{response}\x00{sink}\x00{kind}\x00{rule_id}"
+    return "nps-" + hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def digest_key(sink: str, kind: str, about: str, digest: str, slot: datetime) -> str:
+    """What goes out together: alerts of one sink, channel (`about`), digest and time."""
+    text = (
+        f"digest\x00{sink}\x00{kind}\x00{about}\x00{digest}\x00{slot.astimezone(UTC).isoformat()}"
+    )
     return "nps-" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

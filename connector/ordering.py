@@ -15,6 +15,7 @@ from connector.domain import Intent, case_key, effect_key
 from connector.placing import Outbox, Placed, Placing
 from connector.rules.effects import effect_parts, why_withheld
 from connector.store import alarms, outbox
+from connector.store.gathering import GATHERING, GROUPED
 from connector.store.recovering import HELD
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
     from connector.ports import SourceSettings
     from connector.rules.model import ActionKind
+    from connector.rules.timing import Timetable
     from connector.workspace import Workspace
+
+_UNTOLD = ("waiting", GATHERING, "held")
 
 
 def place_orders(
@@ -32,11 +36,13 @@ def place_orders(
     workspace: Workspace,
     placed: Sequence[Placed],
     decisions: Mapping[str, int],
+    timetable: Timetable,
     now: datetime,
 ) -> set[str]:
     """Bring the outbox in line with the newest verdicts, of one response each; returns the sinks
-    that have work now. `decisions` are the numbers of the decisions by response."""
-    shared = Outbox(connection, workspace, now)
+    that have work now. `decisions` are the numbers of the decisions by response, `timetable` is
+    that of the ruleset that made them."""
+    shared = Outbox(connection, workspace, timetable, now)
     for one in placed:
         _place(Placing(shared, one, decisions[one.facts.response_id]))
     outbox.add_actions(connection, shared.new)
@@ -152,8 +158,11 @@ def _place_effect(placing: Placing, intent: Intent, kind: ActionKind, state: str
 
 
 def _is_settled(placing: Placing, existing: Any) -> bool:
-    """Did a person say that this is not needed? Then no revision asks for it again."""
-    settled = existing is not None and existing.state == "withheld" and existing.closed_at
+    """Did a person say that this is not needed, or does a digest tell it? Then no revision asks for
+    it again."""
+    settled = existing is not None and (
+        existing.state == GROUPED or (existing.state == "withheld" and existing.closed_at)
+    )
     if settled:
         placing.kept.add(existing.key)
     return bool(settled)
@@ -164,7 +173,7 @@ def _tidy(placing: Placing) -> None:
     for row in placing.rows:
         if row.key in placing.kept:
             continue
-        unsent = row.first_sent_at is None and row.state in ("waiting", "held", "parked")
+        unsent = row.first_sent_at is None and row.state in (*_UNTOLD, "parked")
         # A note that may have arrived is told again by the newer one, whether it did or not.
         if unsent or (row.amends is not None and row.state == "parked"):
             values = {"state": "superseded", "error": "a newer revision of the answer wants other"}

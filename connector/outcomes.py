@@ -195,8 +195,11 @@ def _park(
     finish(connection, row, state, now, error=message, **(_NOTHING_SENT if undone else {}))
     if undone or state == "in_doubt":
         outbox.drop_amendments(connection, row, undone, now)
-    if row.response_id is None:  # an alarm about each message of an alarm would never end
+    if (
+        row.response_id is None and row.digest is None
+    ):  # an alarm about each message of an alarm would never end
         alarms.raise_alarm(connection, alarms.CHANNEL, row.sink, message, now)
         return
-    what = f"{row.kind} for response {row.response_id}: {message}"
+    about = "a digest" if row.response_id is None else f"response {row.response_id}"
+    what = f"{row.kind} for {about}: {message}"
     alarms.raise_alarm(connection, state, f"action {row.id}", what, now)

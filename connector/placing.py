@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from connector.domain import Facts, Intent, Order, Verdict
+from connector.domain import Facts, Intent, Order, Verdict, digest_key
 from connector.store import alarms, outbox
+from connector.store.gathering import GATHERING
 from connector.store.recovering import HELD
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from connector.rules.model import ActionKind
+    from connector.rules.timing import Timetable
     from connector.workspace import Workspace
 
 _SURGE_WINDOW = timedelta(minutes=10)
@@ -36,8 +38,11 @@ class Placed(NamedTuple):
 class Outbox:
     """What the placing of several verdicts has in common."""
 
-    def __init__(self, connection: Connection, workspace: Workspace, now: datetime) -> None:
+    def __init__(
+        self, connection: Connection, workspace: Workspace, timetable: Timetable, now: datetime
+    ) -> None:
         self.connection = connection
+        self.timetable = timetable
         self.settings = workspace.settings
         self.accounts = workspace.accounts
         self.kinds = workspace.vocabulary.actions
@@ -83,7 +88,16 @@ class Placing:
         return any(self.kinds[intent.kind].opens_case for intent in self.verdict.intents)
 
     def row(self, intent: Intent, key: str, kind: ActionKind, state: str) -> dict[str, Any]:
-        respond_by = self.now + intent.respond_within if intent.respond_within else None
+        times, survey, respond_by = self.outbox.timetable, self.facts.survey, None
+        if intent.respond_within:
+            respond_by = times.due_at(intent.hours, survey, self.now, intent.respond_within)
+        ready = self.now + intent.settle
+        due_at = times.sends_at(intent.send_hours, intent.digest, survey, ready)
+        digest = None
+        if intent.digest:
+            about = str(intent.params.get(kind.digest_by))
+            digest = digest_key(intent.sink, intent.kind, about, intent.digest, due_at)
+            state = GATHERING if state == "waiting" else state
         order = Order(
             key=key,
             kind=intent.kind,
@@ -91,6 +105,7 @@ class Placing:
             params=intent.params,
             facts=self.facts,
             due_at=respond_by,
+            windows=times.windows(intent.send_hours, survey, due_at),
         )
         return {
             "key": key,
@@ -107,8 +122,9 @@ class Placing:
             "amends": None,
             "order": order.model_dump(mode="json", exclude={"facts"}) | {"facts": self._told},
             "state": state,
-            "due_at": self.now + intent.settle,
+            "due_at": due_at,
             "respond_by": respond_by,
+            "digest": digest,
             "error": None,
         }
 
@@ -116,7 +132,8 @@ class Placing:
         if existing is None:
             self.outbox.new.append({**row, "created_at": self.now})
         else:
-            if existing.state == "held" and existing.error == HELD and row["state"] == "waiting":
+            ready = row["state"] in ("waiting", GATHERING)
+            if existing.state == "held" and existing.error == HELD and ready:
                 row |= {"state": "held", "error": HELD}  # until a person has looked
             fresh = {"request": None, "first_sent_at": None, "last_sent_at": None, "attempts": 0}
             fresh |= {"failing_since": None}

@@ -190,7 +190,8 @@ class Capabilities:
     twice. `can_find`: a consistent look-up exists. With neither, an unknown outcome stays in doubt
     and is never resent. `look_again_after`: a look-up that finds nothing counts only when this
     long has passed since the last send (a slow far side may still commit). `settle`: how long a
-    message waits for a revision of the answer before it goes out.
+    message waits for a revision of the answer before it goes out. `digest_by`: orders that hold a
+    `digest` are written as one message, for all that have the same value of this parameter.
     """
 
     opens_case: bool = False
@@ -200,6 +201,7 @@ class Capabilities:
     can_find: bool = False
     look_again_after: timedelta = timedelta(0)
     settle: timedelta = timedelta(0)
+    digest_by: str = ""
 
 
 class Sink(Protocol):

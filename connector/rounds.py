@@ -123,8 +123,9 @@ class Round:
         if ready:
             faultpoints.reach("prepared", ready[0].row.sink)
             now = self._clock()
-            # Whether a message is still wanted is asked in the same transaction.
-            write = self._store.write if ready[0].row.to_customer else self._store.write_one
+            # Whether a message is wanted, now, is asked in the same transaction.
+            asks = any(one.row.to_customer or _windows(one) for one in ready)
+            write = self._store.write if asks else self._store.write_one
             mine = write(lambda c: self._start(c, ready, now))
             marked = [one for one in ready if one.row.id in mine]
             if marked:
@@ -149,6 +150,10 @@ class Round:
             if unwanted and one.row.id in sending.still_mine(connection, [one.row]):
                 outcomes.finish(connection, one.row, "withheld", now, error=unwanted)
                 self._done.count("withheld")
+            elif not unwanted and (at := _not_before(one, now)) is not None:
+                if one.row.id in sending.still_mine(connection, [one.row]):
+                    outbox.change_action(connection, one.row.id, due_at=at, lease_until=None)
+                    self._done.count("wait")
             elif not unwanted:
                 first = one.row.first_sent_at
                 # A send after a look-up that found nothing begins a new life of the vendor's key.
@@ -203,6 +208,18 @@ def _order_of(row: Any, cases: Mapping[int, str | None]) -> Order:
     if row.amends is None:
         return order
     return order.model_copy(update={"amends": cases[row.amends]})
+
+
+def _windows(claimed: Claimed) -> bool:
+    return claimed.order is not None and bool(claimed.order.windows)
+
+
+def _not_before(claimed: Claimed, now: datetime) -> datetime | None:
+    """When a message may go out that is late (an outage, a retry) and would reach people outside
+    its hours."""
+    if claimed.order is None or claimed.row.request is not None:
+        return None
+    return claimed.order.not_before(now)
 
 
 def _unwanted(connection: Connection, claimed: Claimed) -> str:

@@ -20,6 +20,7 @@ from connector.cli.common import (
     row_dict,
 )
 from connector.cli.moments import MOMENT
+from connector.cli.rules.asking import note_of
 from connector.cli.settling import release, resolve, retry
 from connector.cli.tables import cell, print_table
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 STATES = (
     "waiting",
+    "gathering",
+    "grouped",
     "held",
     "sending",
     "done",
@@ -37,7 +40,7 @@ STATES = (
     "withheld",
 )
 
-_TO_COME = ("waiting", "sending")
+_TO_COME = ("waiting", "gathering", "sending")
 
 
 @click.group()
@@ -84,8 +87,9 @@ def list_(
 
 def _line(row: Any, sink: bool) -> tuple[object, ...]:
     """The kind names the vendor; the sink is told where there are several of a kind."""
-    response = row.response_id[:SHORT_ID] if row.response_id else "an alarm"
-    note = row.error or row.remark or (row.remote_id if row.opens_case else "")
+    about = "a digest" if row.digest else "an alarm"
+    response = row.response_id[:SHORT_ID] if row.response_id else about
+    note = note_of(row) or row.remark or (row.remote_id if row.opens_case else "")
     where = [row.sink] if sink else []
     return (row.id, response, row.kind, *where, row.rule_id, row.state, note or "")
 
@@ -119,7 +123,7 @@ def show(ctx: click.Context, action: int, as_json: bool) -> int:
             "response": row.response_id,
             "amends": row.amends and f"action {row.amends}",
             "state": row.state,
-            "note": row.error,
+            "note": note_of(row),
             "remark": row.remark,
             due: _moment(row.due_at) if row.state in _TO_COME else "",
             "respond by": row.respond_by and _moment(row.respond_by),
@@ -128,6 +132,10 @@ def show(ctx: click.Context, action: int, as_json: bool) -> int:
             "key": row.key,
         }
     )
+    if told := (row.order.get("digest") or {}).get("lines"):
+        click.echo("\nalerts in it, the newest first:")
+        for line in told:
+            click.echo(f"  {cell(line['text'])}")
     if tries:
         click.echo()
         columns = ("attempt", "step", "started (UTC)", "outcome", "error")

@@ -135,7 +135,7 @@ def _alone(action: str, types: Collection[str]) -> str:
     """An alert must not speak of a ticket that nobody opens."""
     if "zendesk" in types:
         return action
-    return action.replace("ticket in Retention, call due in 4 hours", "call today")
+    return action.replace("ticket in Retention, call due in 4 working hours", "call today")
 
 
 def _with_a_rule(blocks: Sequence[str]) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""What happens once a minute: alarms announced, silence noticed, retention applied, a heartbeat."""
+"""What happens once a minute: alarms announced, digests put together, silence noticed, retention
+applied, a heartbeat."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from connector.digesting import group_alerts
 from connector.domain import Facts, Order
 from connector.erasure import apply_retention
 from connector.errors import ConnectorError
@@ -36,6 +38,8 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
     workspace.store.write(lambda c: alarms.clear_quiet(c, _OVER_WHEN_QUIET, now))
     workspace.rulesets.is_usable(now)
     rung = workspace.store.write(lambda c: _announce(c, workspace, now))
+    sinks = workspace.settings.sinks
+    rung |= workspace.store.write(lambda c: group_alerts(c, sinks, now))
     apply_retention(workspace.store, workspace.settings, now)
     _heartbeat(workspace.settings.heartbeat_url)
     return rung

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any, get_args
@@ -16,13 +16,22 @@ from connector.rules.model import LOG, Action, ActionKind, DefaultsText, Vocabul
 from connector.rules.routing import OWNER, ROUTED_TEXT
 from connector.rules.template_check import compile_template, has_template
 from connector.rules.templates import TextTemplate
+from connector.rules.timing import ALWAYS, Digest
 from connector.text import did_you_mean, one_line
 
 At = tuple[str | int, ...]
 
 
-class _Settle(Value):
+class EveryAction(Value):
+    """What every action may say beside what its kind takes; `send_hours` is for what is no case,
+    `digest` for alerts."""
+
     settle: Duration | None = None
+    send_hours: str | None = None
+    digest: Digest | None = None
+
+
+_EVERY = frozenset(EveryAction.model_fields)
 
 
 def read_then(
@@ -31,11 +40,15 @@ def read_then(
     vocabulary: Vocabulary,
     defaults: DefaultsText,
     mails: Sequence[str],
+    calendars: Collection[str] = (),
     routed: bool = False,
 ) -> tuple[list[tuple[At, Action]], list[Problem]]:
     """The actions of the list that stands at `at`, each with its place, and every problem.
-    `routed`: `routing` says who owns a task that does not say so itself."""
-    reader = _Reader(document, vocabulary, defaults, mails, routed)
+
+    `defaults` are those of the file, or what their rule says instead; `always` names no calendar.
+    `routed`: `routing` says who owns a task that does not say so itself.
+    """
+    reader = _Reader(document, vocabulary, defaults, mails, calendars, routed)
     items: Any = document.data
     for step in at:
         items = items[step]
@@ -51,10 +64,12 @@ class _Reader:
         vocabulary: Vocabulary,
         defaults: DefaultsText,
         mails: Sequence[str],
+        calendars: Collection[str],
         routed: bool,
     ) -> None:
         self.document, self.vocabulary = document, vocabulary
-        self.defaults, self.mails, self.routed = defaults, mails, routed
+        self.defaults, self.mails = defaults, mails
+        self.calendars, self.routed = calendars, routed
         self.actions: list[tuple[At, Action]] = []
         self.problems: list[Problem] = []
 
@@ -92,18 +107,20 @@ class _Reader:
         self.known_action(kind, known, params, at)
 
     def known_action(self, kind: str, known: ActionKind, params: Mapping[str, Any], at: At) -> None:
-        own = {name: value for name, value in params.items() if name != "settle"}
+        own = {name: value for name, value in params.items() if name not in _EVERY}
         if self.defaults.respond_within and known.opens_case and "respond_within" in _names(known):
             own = {"respond_within": self.defaults.respond_within, **own}
         if self.routed and known.opens_case and OWNER in _marked_fields(known.params, Templated):
             own = {OWNER: ROUTED_TEXT, **own}
-        settle, problems = validate(
-            self.document, _Settle, {k: v for k, v in params.items() if k == "settle"}, at
+        every, problems = validate(
+            self.document, EveryAction, {k: v for k, v in params.items() if k in _EVERY}, at
         )
         self.problems.extend(problems)
         valid, problems = validate(self.document, known.params, own, at)
         self.problems.extend(problems)
-        if valid is None or settle is None:
+        if valid is None or every is None:
+            return
+        if not self.may_say(kind, known, every, at):
             return
         sink = self.sink(kind, known, valid, at)
         mail = self.mail(valid, at)
@@ -120,10 +137,13 @@ class _Reader:
                     params=valid,
                     templates=templates,
                     mail=mail,
-                    settle=self.settle(known, settle.settle),
+                    settle=self.settle(known, every.settle),
                     respond_within=within if isinstance(within, timedelta) else None,
                     opens_case=known.opens_case,
                     to_customer=known.to_customer,
+                    hours=calendar(self.defaults.hours) if known.opens_case else "",
+                    send_hours=self.send_hours(known, every.send_hours),
+                    digest=every.digest or "",
                 ),
             )
         )
@@ -133,6 +153,25 @@ class _Reader:
             return own
         waits = known.settle > timedelta(0)
         return self.defaults.settle if waits and self.defaults.settle is not None else known.settle
+
+    def may_say(self, kind: str, known: ActionKind, every: EveryAction, at: At) -> bool:
+        wrong, key, hint = "", "send_hours", ""
+        if every.digest and not known.digest_by:
+            wrong, key, hint = f"{kind} is not gathered", "digest", "only alerts are; leave it out"
+        elif every.send_hours and known.opens_case:
+            wrong = f"{kind} goes out at once"
+            hint = "hours of the rule are for its due time"
+        elif every.send_hours not in (None, ALWAYS, *self.calendars):
+            wrong, hint = unknown_calendar("send_hours", str(every.send_hours), self.calendars)
+        if wrong:
+            self.wrong(wrong, (*at, key), hint)
+        return not wrong
+
+    def send_hours(self, known: ActionKind, own: str | None) -> str:
+        """An alert waits only where it says so itself: one in the night is often wanted."""
+        return calendar(
+            own if own is not None or not known.to_customer else self.defaults.send_hours
+        )
 
     def sink(self, kind: str, known: ActionKind, params: Params, at: At) -> str | None:
         listed = ", ".join(known.sinks)
@@ -193,6 +232,19 @@ class _Reader:
             items = {i: self.compile(each, (*at, i)) for i, each in enumerate(value)}
             return {i: item for i, item in items.items() if item is not None} or None
         return None
+
+
+def calendar(name: str | None) -> str:
+    """Empty for no calendar, and for `always`."""
+    return "" if name in (None, ALWAYS) else str(name)
+
+
+def unknown_calendar(key: str, name: str, calendars: Collection[str]) -> tuple[str, str]:
+    """Message and hint."""
+    allowed = f"allowed: {', '.join([*calendars, ALWAYS])}"
+    near = did_you_mean(name, [*calendars, ALWAYS])
+    hint = f"{near}; {allowed}" if near else allowed
+    return f"{key}: there is no calendar '{one_line(name, 40)}'", hint
 
 
 def templates_in(templates: Mapping[str, Any], at: At = ()) -> list[tuple[At, TextTemplate]]:

@@ -216,9 +216,16 @@ class Side:
         fate = self._known.fates.get((past.response, asked.key))
         if fate is None:
             after = self._known.closes_after if action.opens_case else None
-            fate = Fate(now + action.settle, None if after is None else now + after)
+            fate = Fate(self._sends_at(past, action), None if after is None else now + after)
         sent_at, ended_at, refused = fate
         return Effect(asked, team, sent_at, ended_at, made_at=now, refused=refused, pool=pool)
+
+    def _sends_at(self, past: Past, action: Action) -> datetime:
+        ready = past.at + action.settle
+        if not (action.send_hours or action.digest):
+            return ready
+        times, survey = self.ruleset.timetable, past.facts.survey
+        return times.sends_at(action.send_hours, action.digest, survey, ready)
 
     def _remember(self, customer: str, response: str, effects: Effects) -> None:
         theirs = [one for one in self._open.get(customer, ()) if one[0] != response]

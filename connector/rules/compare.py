@@ -47,6 +47,7 @@ def compare(before: RulesetText, after: RulesetText) -> list[Change]:
     """
     old, new = _data(before), _data(after)
     found = [*_rules(_by_id(old), _by_id(new))]
+    found += _calendars(old.get("calendars"), new.get("calendars"))
     for part in ("default", "defaults", "pools", "routing"):
         lines = _part(part, *(one.get(part) or _EMPTY.get(part, {}) for one in (old, new)))
         if lines:
@@ -108,6 +109,19 @@ def _rule(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     if old and examples[0] != examples[1]:
         counts = " -> ".join(str(len(one)) for one in examples)
         yield f"examples: {counts}" if len(examples[0]) != len(examples[1]) else "examples changed"
+
+
+def _calendars(old: Any, new: Any) -> Iterator[Change]:
+    before, after = (one if isinstance(one, Mapping) else {} for one in (old, new))
+    for name in dict.fromkeys([*after, *before]):
+        of = f"calendar {one_line(str(name), 60)}"
+        if name not in before:
+            told = (f"{key}: {_said(value)}" for key, value in _flat("", after[name]))
+            yield Change(what="added", of=of, lines=_fit(told))
+        elif name not in after:
+            yield Change(what="removed", of=of)
+        elif lines := _fit(_value("", before[name], after[name])):
+            yield Change(what="changed", of=of, lines=lines)
 
 
 def _part(part: str, old: Any, new: Any) -> list[str]:

@@ -138,6 +138,10 @@ def _action(action: Action) -> str:
         and value is not None
         and (isinstance(value, timedelta) or len(_short(value)) <= _LONGEST_VALUE)
     ]
+    if action.hours and action.respond_within:
+        told.append(f"hours {action.hours}")
+    told += [f"send_hours {action.send_hours}"] if action.send_hours else []
+    told += [f"digest {action.digest}"] if action.digest else []
     return f"{action.kind}: {', '.join(told)}" if told else action.kind
 
 

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from connector.documents import Document, read, validate
 from connector.domain import Problem
 from connector.errors import Invalid
-from connector.rules.actions import At, read_then, templates_in
+from connector.rules.actions import At, read_then, templates_in, unknown_calendar
 from connector.rules.bounds import bound, problems_of, recall_of, unused_routing
-from connector.rules.caps import Cap
+from connector.rules.calendar_file import read_calendars
+from connector.rules.calendars import Calendar
 from connector.rules.conditions import read_when
 from connector.rules.examples import read_examples
 from connector.rules.mails import printed_variables, read_mails
@@ -38,6 +39,7 @@ from connector.rules.routes import read_routing
 from connector.rules.routing import OWNER, Routing
 from connector.rules.template_check import unguarded
 from connector.rules.templates import MailTemplate
+from connector.rules.timing import ALWAYS, Timetable
 from connector.text import one_line
 
 _LARGEST = 1_000_000  # bytes of one file
@@ -118,6 +120,7 @@ class _Loader:
         self.whole: list[Rule] = []  # without an error of their own, up to an unclear `stop`
         self.problems: list[Problem] = []
         self.defaults = DefaultsText()
+        self.calendars: dict[str, Calendar | None] = {}
         self.sure_in_mail: dict[str, frozenset[str]] = {}
         self.unclear_stop = False
         self.routing: Routing | None = None
@@ -128,9 +131,10 @@ class _Loader:
             return None
         self.keep(validate(self.document, FileText))
         raw = self.document.data if isinstance(self.document.data, dict) else {}
+        self.calendars = self.keep(read_calendars(self.document))
         if raw.get("defaults") is not None:
             defaults = self.keep(validate(self.document, DefaultsText, at=("defaults",)))
-            self.defaults = defaults or self.defaults
+            self.defaults = self.inherited(defaults, ("defaults",)) or self.defaults
         if raw:
             self.routing = self.keep(read_routing(self.document, self.vocabulary))
         numbers = range(len(raw["rules"])) if isinstance(raw.get("rules"), list) else ()
@@ -140,8 +144,17 @@ class _Loader:
         self.look_for_twins(numbers)
         readable = tuple(rule for rule in rules if rule is not None)
         self.problems.extend(unused_routing(self.document, self.routing, readable, default))
-        recall = recall_of(readable, default, self.mails)
-        return Ruleset(digest, readable, default, self.mails, self.routing, recall)
+        calendars = {name: one for name, one in self.calendars.items() if one is not None}
+        zones = {survey.id: survey.zone for survey in self.vocabulary.surveys.values()}
+        return Ruleset(
+            hash=digest,
+            rules=readable,
+            default=default,
+            mails=self.mails,
+            routing=self.routing,
+            recall=recall_of(readable, default, self.mails),
+            timetable=Timetable(calendars, zones),
+        )
 
     def sound(self, ruleset: Ruleset | None) -> Ruleset | None:
         """The same with only the rules that are right by themselves."""
@@ -177,8 +190,8 @@ class _Loader:
             when = self.keep(read_when(self.document, (*at, "when"), self.vocabulary))
         actions: tuple[Action, ...] = ()
         if isinstance(parts.get("then"), list):
-            cap = head.cap if head is not None else None
-            actions = self.actions((*at, "then"), always_there(when), cap)
+            inherited = self.inherited(head, at) or self.defaults
+            actions = self.actions((*at, "then"), always_there(when), inherited)
         if head is None:
             return None
         self.problems.extend(problems_of(self.document, at, head, actions))
@@ -202,12 +215,28 @@ class _Loader:
 
     def default(self) -> tuple[Action, ...]:
         head = self.keep(validate(self.document, DefaultText, at=("default",)))
-        return self.actions(("default", "then"), frozenset()) if head else ()
+        return self.actions(("default", "then"), frozenset(), self.defaults) if head else ()
 
-    def actions(self, at: At, sure: frozenset[str], own: Cap | None = None) -> tuple[Action, ...]:
-        routed = self.routing is not None
+    def inherited(self, text: DefaultsText | RuleText | None, at: At) -> DefaultsText | None:
+        """What actions inherit from `text`, the defaults or a rule that says something else."""
+        if text is None:
+            return None
+        own: dict[str, Any] = {} if text.cap is None else {"cap": text.cap}
+        for key in ("hours", "send_hours"):
+            name = getattr(text, key)
+            if name in (ALWAYS, *self.calendars):
+                own[key] = name
+            elif name is not None:
+                own[key] = None
+                message, hint = unknown_calendar(key, name, self.calendars)
+                self.problems.append(self.document.problem(message, *at, key, hint=hint))
+        file = text if isinstance(text, DefaultsText) else self.defaults
+        return file.model_copy(update=own)
+
+    def actions(self, at: At, sure: frozenset[str], defaults: DefaultsText) -> tuple[Action, ...]:
+        mails, calendars, routed = sorted(self.mails), self.calendars, self.routing is not None
         found = self.keep(
-            read_then(self.document, at, self.vocabulary, self.defaults, sorted(self.mails), routed)
+            read_then(self.document, at, self.vocabulary, defaults, mails, calendars, routed)
         )
         if self.routing is not None and self.routing.is_complete:
             sure |= {OWNER}
@@ -222,8 +251,7 @@ class _Loader:
                 self.problems.append(self.document.problem(message, *where, warning=True))
             if action.opens_case:
                 opened[action.sink] = action.kind
-        cap = self.defaults.cap if own is None else own
-        return tuple(bound(action, cap, self.mails) for _, action in found)
+        return tuple(bound(action, defaults.cap, self.mails) for _, action in found)
 
     def look_at_templates(self, at: At, action: Action, sure: frozenset[str]) -> None:
         for where, template in templates_in(action.templates, at):

@@ -17,8 +17,10 @@ from connector.domain import Facts, Problem, Scalar, Segment, Survey, Value
 from connector.ports import Duration, Params
 from connector.rules import caps, holdout
 from connector.rules.caps import Cap, CapText, Recall
+from connector.rules.days import day
 from connector.rules.holdout import Holdout, HoldoutText
 from connector.rules.templates import MailTemplate
+from connector.rules.timing import Timetable
 
 if TYPE_CHECKING:
     from connector.rules.index import Index
@@ -33,16 +35,18 @@ FieldType = Literal[
 
 RULES_FILE = "rules.yaml"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
-_DAY = re.compile(r"20\d\d-\d\d-\d\d")
 DEFAULT_ID = "default"
 LOG = "log"
+HOURS = "the calendar in which respond_within counts; always: around the clock"
+SEND_HOURS = "the calendar in whose hours messages to customers go out; always: at any time"
 
 
 @dataclass(frozen=True)
 class ActionKind:
     """What a rule may ask of one kind of sink, and the sinks of this kind that exist here.
 
-    `settle` is how long an action waits for a revision of the answer before it goes out.
+    `settle` is how long an action waits for a revision of the answer before it goes out;
+    `digest_by` is the parameter that the alerts of one digest share, empty where there are none.
     """
 
     params: type[Params]
@@ -50,6 +54,7 @@ class ActionKind:
     to_customer: bool = False
     settle: timedelta = timedelta(0)
     sinks: tuple[str, ...] = ()
+    digest_by: str = ""
 
 
 @dataclass(frozen=True, eq=False)  # one installation has one
@@ -87,7 +92,7 @@ class DefaultsText(Value):
     """`defaults`: what actions inherit that do not say it themselves.
 
     `respond_within` goes to what opens a case; `settle` to messages that wait anyway; `cap` to
-    what opens none.
+    what opens none. `hours` and `send_hours` name a calendar, or `always`.
     """
 
     respond_within: Duration | None = Field(
@@ -101,11 +106,14 @@ class DefaultsText(Value):
         description="how many of the same messages or alerts for one customer in some time",
         examples=caps.EXAMPLES,
     )
+    hours: str | None = Field(None, description=HOURS, examples=["office", "always"])
+    send_hours: str | None = Field(None, description=SEND_HOURS, examples=["daytime", "always"])
 
 
 class FileText(Value):
     """The keys of `rules.yaml`. Their values stay raw, so that each is judged on its own."""
 
+    calendars: Any = None
     defaults: Any = None
     pools: Any = None
     routing: Any = None
@@ -161,18 +169,6 @@ def plain_id(text: str) -> str:
     return text
 
 
-def _day(value: object) -> object:
-    """Only a day as people write it: pydantic would also take seconds since 1970."""
-    if value is None:
-        return value
-    try:
-        if isinstance(value, str) and _DAY.fullmatch(value):
-            return date.fromisoformat(value)
-    except ValueError:
-        pass  # there is no 30th of February
-    raise ValueError("write a day such as 2026-12-31")
-
-
 class RuleText(Value):
     """The keys of a rule. `when` and `then` are read by `conditions` and `actions`."""
 
@@ -182,11 +178,13 @@ class RuleText(Value):
     name: str = Field("", max_length=120, description="what people see in tickets and reports")
     owner: str = Field("", description="whom to ask when it misfires", examples=["cx@example.com"])
     status: Status = Field("live", description="shadow: judged, asks for nothing; draft: off")
-    until: Annotated[date | None, BeforeValidator(_day)] = Field(
+    until: Annotated[date | None, BeforeValidator(day)] = Field(
         None,
         description="the last day on which it counts, in the survey's zone; then it is a draft",
         examples=["2026-12-31"],
     )
+    hours: str | None = Field(None, description=HOURS, examples=["office", "always"])
+    send_hours: str | None = Field(None, description=SEND_HOURS, examples=["daytime", "always"])
     when: dict[str, Any]
     then: Annotated[list[Any], Field(min_length=1)]
     stop: bool = Field(False, description="true: no later rule is read after a match")
@@ -237,6 +235,9 @@ class Action:
     to_customer: bool
     cap: Cap | None = None
     routed: bool = False
+    hours: str = ""  # a calendar; empty: around the clock
+    send_hours: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -284,6 +285,7 @@ class Ruleset:
     mails: Mapping[str, MailTemplate]
     routing: Routing | None = None
     recall: Recall = field(default_factory=Recall)
+    timetable: Timetable = field(default_factory=Timetable)
 
     @cached_property
     def index(self) -> Index:

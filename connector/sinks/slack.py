@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,7 +17,7 @@ import requests
 from pydantic import Field, StringConstraints
 
 from connector import ports
-from connector.domain import Finding, Order, Prepared, Receipt
+from connector.domain import Digest, DigestLine, Finding, Order, Prepared, Receipt
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
 from connector.limits import Allowance
 from connector.ports import Capabilities, Secret, Template
@@ -28,6 +28,7 @@ from connector.text import hashed, one_line
 POST = "https://slack.com/api/chat.postMessage"
 TEST = "https://slack.com/api/auth.test"
 MOST_TEXT = 2900  # of a section's 3,000 characters, after escaping
+MOST_LINE = 300  # of an alert in a digest
 MOST_COMMENT = 500  # enough to understand; the link leads to the rest
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
@@ -87,7 +88,7 @@ class SlackMessage:
     Params: ClassVar[type[ports.Params]] = MessageParams
     type: ClassVar[str] = "slack"
     kind: ClassVar[str] = "slack.message"
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    capabilities: ClassVar[Capabilities] = Capabilities(digest_by="channel")
 
     def __init__(self, settings: SlackSettings, session: requests.Session) -> None:
         self._session = session
@@ -140,8 +141,13 @@ class SlackMessage:
 
 def _message(order: Order) -> dict[str, Any]:
     params, facts = params_of(order, MessageParams), order.facts
-    headline = _cut(_escaped(inert(params.text).strip() or order.rule_name), MOST_TEXT)
     notified = " ".join(_mention(who) for who in params.mention)
+    if order.digest is not None:
+        title = f"{notified} {_escaped(inert(params.text))}".strip()
+        parts = [title, *_listed(order.digest)]
+        told = [{"type": "section", "text": _marked(part)} for part in parts]
+        return _posted(params.channel, title, told)
+    headline = _cut(_escaped(inert(params.text).strip() or order.rule_name), MOST_TEXT)
     said = " ".join(inert(facts.comment).split())
     answer = [] if facts.score is None else [score_words(facts)]
     answer += [f"“{_cut(said, MOST_COMMENT)}”"] if said else []
@@ -161,15 +167,41 @@ def _message(order: Order) -> dict[str, Any]:
         blocks.append({"type": "context", "elements": elements})
     if link := _link(facts.link):
         blocks.append({"type": "context", "elements": [_marked(f"<{link}|Open the answer>")]})
+    return _posted(params.channel, f"{notified} {headline}".strip(), blocks)
+
+
+def _posted(channel: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
-        "channel": params.channel,
-        "text": f"{notified} {headline}".strip(),  # for notifications and screen readers
+        "channel": channel,
+        "text": text,  # for notifications and screen readers
         "blocks": blocks,
         "parse": "none",
         "link_names": False,
         "unfurl_links": False,
         "unfurl_media": False,
     }
+
+
+def _listed(digest: Digest) -> list[str]:
+    """One line for each alert, in parts that fit into a section."""
+    parts: list[str] = []
+    lines = [_digest_line(line) for line in digest.lines]
+    if digest.more:
+        lines.append(f"+ {digest.more} more")
+    for line in lines:
+        if parts and len(parts[-1]) + len(line) < MOST_TEXT:
+            parts[-1] += f"\n{line}"
+        else:
+            parts.append(line)
+    return parts
+
+
+def _digest_line(line: DigestLine) -> str:
+    text = _cut(_escaped(one_line(inert(line.text), MOST_LINE)), MOST_LINE)
+    link = _link(line.link)
+    label = f"ticket {_escaped(one_line(inert(line.case), 30))}" if line.case else "open"
+    fits = link and len(link) <= MOST_TEXT // 2
+    return f"• {text} <{link}|{label}>" if fits else f"• {text}"
 
 
 def _marked(text: str) -> dict[str, Any]:

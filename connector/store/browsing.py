@@ -35,7 +35,10 @@ _RESPONSE = (
     responses.c.erased_at,
     responses.c.content,
 )
-_ACTION = tuple(c for c in actions.c if c.name not in ("request", "order"))
+_digests = actions.alias("digests")  # how a digest stands, beside what it tells
+_OF_DIGEST = (_digests.c.state.label("digest_state"), _digests.c.error.label("digest_error"))
+_ACTION = (*(c for c in actions.c if c.name not in ("request", "order")), *_OF_DIGEST)
+_WITH_DIGEST = actions.outerjoin(_digests, _digests.c.id == actions.c.grouped_in)
 
 
 def list_responses(
@@ -142,7 +145,7 @@ def list_actions(
     since: datetime | None = None,
 ) -> Sequence[Any]:
     """The oldest first; of one response all, in the order in which they were decided."""
-    statement = select(*_ACTION).order_by(actions.c.id)
+    statement = select(*_ACTION).select_from(_WITH_DIGEST).order_by(actions.c.id)
     if state is not None:
         statement = statement.where(actions.c.state == state)
     if sink is not None:
@@ -155,7 +158,8 @@ def list_actions(
 
 
 def show_action(connection: Connection, action: int) -> Any:
-    return connection.execute(select(actions).where(actions.c.id == action)).one_or_none()
+    statement = select(actions, *_OF_DIGEST).select_from(_WITH_DIGEST)
+    return connection.execute(statement.where(actions.c.id == action)).one_or_none()
 
 
 def attempts_of(connection: Connection, action: int) -> Sequence[Any]:

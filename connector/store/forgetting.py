@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
+from connector.store import digests, gathering
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import (
     actions,
@@ -82,7 +83,9 @@ def receipts_of(connection: Connection, response_ids: Sequence[str]) -> Sequence
     there. Without a `remote_id` it was sent, but no receipt came."""
     columns = (actions.c.kind, actions.c.sink, actions.c.remote_id, actions.c.url, actions.c.key)
     there = actions.c.remote_id.is_not(None) | actions.c.first_sent_at.is_not(None)
-    statement = select(*columns).where(actions.c.response_id.in_(response_ids), there)
+    mine = actions.c.response_id.in_(response_ids)
+    told = actions.c.id.in_(select(actions.c.grouped_in).where(mine))  # in a digest with others
+    statement = select(*columns).where(mine | told, there)
     return connection.execute(statement.order_by(actions.c.id)).all()
 
 
@@ -101,13 +104,14 @@ def empty_response(connection: Connection, response: str, now: datetime) -> None
         (actions, actions.c.response_id, emptied_actions),
     ):
         connection.execute(update(table).where(where == response).values(**values))
+    digests.forget(connection, response, now)
     mine = connection.scalars(select(actions.c.id).where(actions.c.response_id == response)).all()
     connection.execute(update(attempts).where(attempts.c.action_id.in_(mine)).values(error=None))
     about = alarms.c.subject.in_([f"action {id}" for id in mine])
     connection.execute(update(alarms).where(about).values(message="the person was erased"))
     parked = about & (alarms.c.kind == "parked") & alarms.c.cleared_at.is_(None)
     connection.execute(update(alarms).where(parked).values(cleared_at=now))
-    unsent = ("waiting", "held", "sending", "parked")
+    unsent = ("waiting", gathering.GATHERING, "held", "sending", "parked")
     connection.execute(
         update(actions)
         .where(actions.c.response_id == response, actions.c.state.in_(unsent))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from connector.store.alarms import end_about
 from connector.store.arrivals import insert_ignoring
+from connector.store.gathering import GATHERING, not_before, released_state
 from connector.store.sets import in_chunks
 from connector.store.tables import accounts, actions, suppressions
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _OPEN = ("waiting", "sending")
-UNSENT = ("waiting", "held", "superseded", "withheld")
+UNSENT = ("waiting", GATHERING, "held", "superseded", "withheld")
 
 _ADD_ACTIONS = insert(actions)
 _OF_RESPONSE = (
@@ -138,7 +139,7 @@ def drop_amendments(connection: Connection, parked: Any, into_case: bool, now: d
 
 def waiting_by_sink(connection: Connection) -> dict[str, int]:
     """Sink -> actions that still have to go out, or are held."""
-    open_ones = actions.c.state.in_((*_OPEN, "held"))
+    open_ones = actions.c.state.in_((*_OPEN, GATHERING, "held"))
     statement = select(actions.c.sink, func.count()).where(open_ones).group_by(actions.c.sink)
     return {row[0]: row[1] for row in connection.execute(statement)}
 
@@ -148,7 +149,7 @@ def made_since(connection: Connection, after: int, source: str) -> dict[tuple[st
     statement = select(actions.c.sink, actions.c.kind, func.count()).where(
         actions.c.id > after,
         actions.c.source == source,
-        actions.c.state.in_(("waiting", "held")),
+        actions.c.state.in_(("waiting", GATHERING, "held")),
     )
     grouped = statement.group_by(actions.c.sink, actions.c.kind)
     return {(row[0], row[1]): row[2] for row in connection.execute(grouped)}
@@ -161,7 +162,8 @@ def release(connection: Connection, source: str | None, now: datetime) -> dict[s
         held &= actions.c.source == source
     grouped = select(actions.c.sink, func.count()).where(held).group_by(actions.c.sink)
     counts = {row[0]: row[1] for row in connection.execute(grouped)}
-    connection.execute(update(actions).where(held).values(state="waiting", due_at=now))
+    values = {"state": released_state(), "due_at": not_before(now)}
+    connection.execute(update(actions).where(held).values(**values))
     return counts
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from connector.store.arrivals import insert_ignoring
+from connector.store.gathering import GATHERING, not_before, released_state
 from connector.store.tables import actions, decisions, inbox, settings, sources
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def hold(connection: Connection, looking: Collection[str]) -> None:
     """Keep back every unsent action of a sink that cannot be asked (`looking` are those that can),
     also what a flood held. Alarms to operators go out: one too many is better than none."""
     blind = _of_answers() & actions.c.sink.not_in(looking)
-    unsent = actions.c.state.in_(("waiting", "held")) & actions.c.first_sent_at.is_(None)
+    unsent = actions.c.state.in_(("waiting", GATHERING, "held")) & actions.c.first_sent_at.is_(None)
     # A new fence: whoever has claimed one must not send it any more.
     values: dict[str, Any] = {"state": "held", "error": HELD, "lease_until": None}
     values["fence"] = actions.c.fence + 1
@@ -84,14 +85,14 @@ def release(connection: Connection, sink: str | None, now: datetime) -> dict[str
         mine &= actions.c.sink == sink
     grouped = select(actions.c.sink, func.count()).where(mine).group_by(actions.c.sink)
     counts = {row[0]: row[1] for row in connection.execute(grouped)}
-    values = {"state": "waiting", "due_at": now, "error": None}
+    values = {"state": released_state(), "due_at": not_before(now), "error": None}
     connection.execute(update(actions).where(mine).values(**values))
     return counts
 
 
 def open_actions(connection: Connection) -> Sequence[Any]:
     """(sink, state, actions) of what is not settled yet, without alarms to operators."""
-    states = ("waiting", "sending", "held", "parked")
+    states = ("waiting", GATHERING, "sending", "held", "parked")
     statement = select(actions.c.sink, actions.c.state, func.count().label("actions"))
     chosen = _of_answers() & actions.c.state.in_(states)
     grouped = statement.where(chosen).group_by(actions.c.sink, actions.c.state)
@@ -102,7 +103,7 @@ def unsettled(connection: Connection, recovery: Recovery) -> int:
     """Actions that still lean on the recovery: kept back, or of that time and not sent."""
     rows = connection.execute(
         select(actions.c.state, actions.c.error, actions.c.order).where(
-            _of_answers(), actions.c.state.in_(("waiting", "sending", "held"))
+            _of_answers(), actions.c.state.in_(("waiting", GATHERING, "sending", "held"))
         )
     )
     return sum(_leans(row, recovery) for row in rows)

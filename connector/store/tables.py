@@ -166,9 +166,11 @@ pools = Table(
     Column("position", Integer, nullable=False),
 )
 
-# The outbox. states: waiting, held (a flood), sending, done, parked, in_doubt, superseded,
-# withheld (nothing was wanted in the end; `error` says why). `first_sent_at` and `request` are set
-# while something may exist at the far side: a resend has to look for it or use the same bytes.
+# The outbox. states: waiting, gathering (for a digest), grouped (the digest `grouped_in` tells it),
+# held (a flood), sending, done, parked, in_doubt, superseded, withheld (nothing was wanted in the
+# end; `error` says why). What has the same `digest` goes out together, when it is due.
+# `first_sent_at` and `request` are set while something may exist at the far side: a resend has to
+# look for it or use the same bytes.
 actions = Table(
     "actions",
     metadata,
@@ -189,6 +191,8 @@ actions = Table(
     Column("state", String(20), nullable=False),
     Column("due_at", UtcTime, nullable=False),
     Column("respond_by", UtcTime),
+    Column("digest", String(80)),
+    Column("grouped_in", RowId),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("lease_until", UtcTime),

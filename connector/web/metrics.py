@@ -34,7 +34,8 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SHARE = 0.05
 _LEAST_SECONDS = 5.0
 _WAIT_SECONDS = 2.0
-_STATES = ("waiting", "sending", "held", "parked", "in_doubt", "superseded", "withheld")
+_WAITING = ("waiting", "gathering", "sending", "held")
+_STATES = (*_WAITING, "parked", "in_doubt", "superseded", "withheld")
 
 
 class _StoreCollector(Collector):

@@ -14,6 +14,7 @@ _COMMANDS = {
     "history": ("connector.cli.rules.history:history", "List which ruleset decided, and when."),
     "show": ("connector.cli.rules.show:show", "Print the text of the active ruleset, or another."),
     "explain": ("connector.cli.rules.explain:explain", "Say why each rule fired for an answer."),
+    "calendar": ("connector.cli.rules.calendar:calendar", "Print when a calendar is open."),
     "try": ("connector.cli.rules.trying:try_", "Replay past answers under changed rules."),
     "report": (
         "connector.cli.rules.report:report",

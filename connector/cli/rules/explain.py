@@ -17,7 +17,7 @@ from connector.cli.common import (
     readonly_store,
     row_dict,
 )
-from connector.cli.rules.asked import asks_of, owner_of, print_asks, print_owner
+from connector.cli.rules.asking import asked_for, owner_of, print_asks, print_made, print_owner
 from connector.cli.tables import cell
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def _explain_given(ctx: click.Context, text: str, name: str, as_json: bool) -> i
         shown = [p.model_copy(update={"file": place.shown.get(p.file, p.file)}) for p in wrong]
         print_problems(shown, err=True)
         return 3
-    reports, asks = explain_rules(loaded.ruleset, facts), asks_of(loaded.ruleset, facts)
+    reports = explain_rules(loaded.ruleset, facts)
+    asks = asked_for(loaded.ruleset, facts, datetime.now(UTC))
     owner = owner_of(loaded.ruleset, facts)
     if as_json:
         print_json(
@@ -137,7 +138,9 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
     if was is None and now is None:
         raise click.ClickException(f"the ruleset of that day cannot be loaded: {_GONE}")
     differs = changed(was, now) if was is not None and now is not None else []
-    asks = asks_of(today.ruleset, facts) if today.ruleset is not None else None
+    asks = None
+    if today.ruleset is not None:
+        asks = asked_for(today.ruleset, facts, decision.decided_at)
     owner, owner_today = (owner_of(one.ruleset, facts) for one in (then, today))
     if as_json:
         print_json(
@@ -171,7 +174,7 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
     else:
         _print_rules(was)
     print_owner(owner)
-    _print_actions(made)
+    print_made(made)
     if decision.history:
         click.echo("Decided as history: no action was made, whatever the rules say.")
     _print_today(then, today, now, differs)
@@ -256,13 +259,3 @@ def _print_members(group: GroupReport, margin: str) -> None:
             _print_members(member, margin + "    ")
         else:
             click.echo(f"{margin}{sign} {member}")
-
-
-def _print_actions(made: Sequence[Any]) -> None:
-    if made:
-        click.echo("What became of it:")
-    for row in made:
-        number = f" {row.remote_id}" if row.remote_id and row.opens_case else ""
-        why = f": {cell(row.error)}" if row.error else ""
-        what = f"{row.kind}{number} in {row.sink}{', amended' if row.amends else ''}"
-        click.echo(f"  {what}, by {row.rule_id}: {row.state}{why}")

@@ -25,6 +25,7 @@ from connector.rules.lint.overlap import overlaps
 from connector.rules.lint.past import Past
 from connector.rules.lint.places import Places
 from connector.rules.lint.reach import contradictions, over, shut_out
+from connector.rules.lint.times import stretched, unused_calendars
 from connector.rules.lint.trying import nameless, tried
 from connector.rules.load import load
 from connector.rules.model import RULES_FILE, Loaded, RulesetText, Vocabulary
@@ -79,6 +80,8 @@ def _tried(vocabulary: Vocabulary, loaded: Loaded, now: datetime, seen: Seen) ->
         overlaps(ruleset, places, answers, now, silent),
         mails_despite_cases(ruleset, places, answers),
         uncovered(ruleset, places, answers, now) if whole else (),
+        unused_calendars(ruleset, places) if whole else (),
+        stretched(ruleset, places),
         unknown_names(ruleset, seen.names, places),
         unknown_people(ruleset, seen.names, places),
         unchecked(ruleset, seen.unasked, places),

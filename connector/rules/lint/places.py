@@ -72,6 +72,11 @@ class Places:
         """Does the file say what happens when no rule matched?"""
         return self._document.data.get("default") is not None
 
+    def in_defaults(self, *keys: str) -> set[object]:
+        """What the file says under these keys of `defaults`."""
+        defaults = self._document.data.get("defaults")
+        return {defaults.get(key) for key in keys} if isinstance(defaults, dict) else set()
+
     def of_file(self, message: str, *way: str | int, hint: str, severity: Severity) -> Problem:
         """A problem of the file, not of one rule."""
         line, column = self._document.place(*way)

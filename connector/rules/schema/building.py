@@ -23,7 +23,7 @@ from connector.rules.model import (
     Vocabulary,
 )
 from connector.rules.routes import RouteText
-from connector.rules.schema import words
+from connector.rules.schema import times, words
 from connector.rules.schema.models import object_of, templated
 
 Schema = dict[str, Any]
@@ -61,6 +61,7 @@ def rules_schema(vocabulary: Vocabulary, around: Surroundings) -> Schema:
     definitions["actions"] = _actions(vocabulary, around)
     definitions["rule"] = _rule()
     definitions["example"] = _example(vocabulary)
+    definitions["calendar"] = times.calendar()
     defaults = object_of(DefaultsText, {})
     default = object_of(DefaultText, {"then": {"$ref": "#/definitions/actions"}})
     return {
@@ -70,6 +71,7 @@ def rules_schema(vocabulary: Vocabulary, around: Surroundings) -> Schema:
         "type": "object",
         "required": ["rules"],
         "properties": {
+            "calendars": times.calendars(),
             "defaults": {**defaults, "title": "Defaults", "description": words.DEFAULTS},
             "pools": {"title": "Pools", "description": words.POOLS, **_POOLS},
             "routing": {"title": "Routing", "description": words.ROUTING, **_routing()},
@@ -227,6 +229,7 @@ def _action(kind: str, of: ActionKind, around: Surroundings) -> Schema:
     properties = schema["properties"]
     properties["sink"] = {**properties["sink"], "enum": list(of.sinks)}
     properties["settle"] = {"title": "Settle", "description": words.SETTLE, **words.DURATION}
+    properties |= times.of_action(of)
     if len(of.sinks) > 1:
         schema["required"] = [*schema.get("required", []), "sink"]
     open_texts = templated(of.params)

@@ -19,6 +19,12 @@ THEN = "One '- ' for each action: kind: {…}."
 LOG = "nothing; the answer is kept and counted all the same. Write log: {}"
 SETTLE = "how long to wait for a revision of the answer before sending"
 
+CALENDARS = "When people work, and when messages may go out. A name of yours, then its hours."
+CALENDAR = "A day that is not named is closed."
+HOURS = 'mon-thu: ["09:00-14:00", "15:30-18:30"]; a day that is not named is closed'
+ALERT_HOURS = "the calendar in whose hours it goes out; without it at any time"
+DIGEST = "alerts of one channel as one message: every 1h (4h, 15m, …), or at a time of day"
+
 GROUPS = {
     "all": "all of these hold",
     "any": "at least one of these holds",

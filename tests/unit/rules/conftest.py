@@ -60,7 +60,7 @@ VOCABULARY = Vocabulary(
         "email.thank_you": ActionKind(
             MailParams, to_customer=True, settle=timedelta(minutes=10), sinks=("mail",)
         ),
-        "slack.message": ActionKind(AlertParams, sinks=("chat",)),
+        "slack.message": ActionKind(AlertParams, sinks=("chat",), digest_by="channel"),
     },
     surveys={
         "relationship": Survey(

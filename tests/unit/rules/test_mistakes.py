@@ -284,16 +284,16 @@ def test_a_wrong_action_is_told_at_its_place(load_rules: Load, then: str, messag
 
 FILES = [
     ("", ["rules.yaml:1:1: the file is empty (write 'rules:')"]),
-    ("rules: []\nhours: x", ["rules.yaml:2:1: unknown key 'hours' (allowed: default, defaults, "
-     "pools, routing, rules)"]),
+    ("rules: []\nhours: x", ["rules.yaml:2:1: unknown key 'hours' (allowed: calendars, default, "
+     "defaults, pools, routing, rules)"]),
     ("ruls: []", ["rules.yaml:1:1: 'rules' is missing",
                   "rules.yaml:1:1: unknown key 'ruls' (did you mean 'rules'?)"]),
     ("rules: {}", ["rules.yaml:1:1: rules: must be a list (start each line of it with '- ')"]),
     ("rules: [x]", ["rules.yaml:1:9: must be a group of 'key: value' lines, "
      "not 'x'"]),
     ("- id: x", ["rules.yaml:1:1: must be a group of 'key: value' lines"]),
-    ("rules: []\ndefaults: {hours: 1}", ["rules.yaml:2:12: unknown key 'hours' (allowed: "
-     "cap, respond_within, settle)"]),
+    ("rules: []\ndefaults: {zzz: 1}", ["rules.yaml:2:12: unknown key 'zzz' (allowed: "
+     "cap, hours, respond_within, send_hours, settle)"]),
     ("rules: []\ndefault: {}", ["rules.yaml:2:1: 'then' is missing"]),
     ("rules: []\ndefault: {then: [{lgo: {}}]}", ["rules.yaml:2:19: unknown action 'lgo' "
      "(did you mean 'log'?; allowed: zendesk.ticket, salesforce.task, hubspot.task, "
@@ -310,7 +310,8 @@ RULES = [
     ("id: x\nwhen: {score: 1}\nthen: [{log: {}}]\nhodlout: 10%", "unknown key 'hodlout' (did you "
      "mean 'holdout'?)"),
     ("id: x\nwhen: {score: 1}\nthen: [{log: {}}]\nzzz: 10%", "unknown key 'zzz' (allowed: cap, "
-     "examples, holdout, id, name, note, owner, status, stop, then, until, when)"),
+     "examples, holdout, hours, id, name, note, owner, send_hours, status, stop, then, until, "
+     "when)"),
     ("id: x\nwhen: {score: 1}\nthen: [{log: {}}]\nstatus: of", "status: 'of' is not allowed "
      "(allowed: draft, shadow, live)"),
     ("id: x\nwhen: {score: 1}\nthen: {log: {}}", "then: must be a list (start each line of it "
@@ -348,7 +349,7 @@ def test_a_wrong_rule_is_told(load_rules: Load, rule: str, message: str) -> None
     assert problem.line > 1
 
 
-@pytest.mark.parametrize("key", ["hours"])
+@pytest.mark.parametrize("key", ["weight"])
 def test_keys_that_do_not_exist_are_refused(load_rules: Load, key: str) -> None:
     rule = f"rules:\n  - id: x\n    when: {{score: 1}}\n    then: [{{log: {{}}}}]\n    {key}: 1\n"
     (problem,) = load_rules(rule).problems

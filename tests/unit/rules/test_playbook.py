@@ -62,7 +62,7 @@ def test_every_kind_of_action_is_used(playbook: Ruleset, words: Vocabulary) -> N
 
 CASES = {
     "zendesk.ticket": [
-        ({"score": 6}, "Support", "normal", 24),
+        ({"score": 6}, "Support", "normal", 18),
         ({"score": 3}, "Customer Care", "high", 8),
         ({"score": 6, "history": {"detractor_answers": 1}}, "Customer Care", "high", 8),
         ({"score": 6, "comment": "Quiero mi reembolso"}, "Retention", "urgent", 4),
