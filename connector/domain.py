@@ -131,8 +131,25 @@ class EarlierAnswer(Value):
     comment: str = ""
 
 
+class PastAnswer(Value):
+    """One earlier answer as conditions see it. `answered_at` is when it came in, where its source
+    does not tell; the scale is None where its survey is not configured any more."""
+
+    answered_at: AwareDatetime
+    scale_low: int | None
+    scale_high: int | None
+    score: int | None
+    segment: Segment | None
+
+
+MOST_PAST = 20  # earlier answers that are kept with a decision
+
+
 class History(Value):
-    """What had been decided for this customer before this decision's number."""
+    """The customer's answers that were given before this one and decided before its number.
+
+    `past` are the newest `MOST_PAST` of them, newest first; `answers` counts all.
+    """
 
     answers: int = 0
     detractor_answers: int = 0
@@ -141,6 +158,7 @@ class History(Value):
     previous_at: AwareDatetime | None = None
     open_cases: int = 0
     earlier: tuple[EarlierAnswer, ...] = ()  # newest first, at most three
+    past: tuple[PastAnswer, ...] = ()
 
 
 class Facts(Value):
@@ -163,6 +181,7 @@ class Facts(Value):
     comment: str = ""
     language: str = "en"
     answered_at: AwareDatetime | None = None
+    decided_at: AwareDatetime | None = None
     link: str | None = None
     tags: tuple[str, ...] = ()
     properties: dict[str, Scalar] = {}

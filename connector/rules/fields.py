@@ -8,6 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from connector.rules import spans
 from connector.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ _PLAIN: Mapping[str, FieldType] = {
     "history.previous_score": "score",
     "history.previous_segment": "choice",
     "history.open_cases": "count",
+    spans.DROP: "count",
+    spans.DAYS_SINCE_ANSWER: "count",
 }
 
 
@@ -71,10 +74,11 @@ class FieldRule:
 
 @cache
 def reader(field: str) -> Callable[[Facts], Any]:
-    """What takes the value of this field from facts; None where a map has no such name."""
+    """What takes the value of this field from facts; None where a map has no such name. A field of
+    the history may end in a time: `history.answers within 90d`."""
     group, _, name = field.partition(".")
     if not name or group == "history":
-        return attrgetter(field)
+        return spans.reader_of(field) or attrgetter(field)
     return lambda facts: getattr(facts, group).get(name)
 
 
