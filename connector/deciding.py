@@ -16,26 +16,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 
-from connector import __version__, faultpoints
+from connector import faultpoints
 from connector.errors import Invalid
-from connector.facts import gather
+from connector.facts import Around, gather
+from connector.news import Moment
 from connector.ordering import place_orders
 from connector.placing import Placed
+from connector.redeciding import Late, decide_again, late_ones
 from connector.rules.decide import decide
 from connector.rules.effects import quiet_by_age
 from connector.store import alarms, answers, arrivals, recovering
 from connector.store.arrivals import Settled
 from connector.store.database import Collided, StoreDown, is_down
 from connector.text import storable
-from connector.understanding import Change, Moment, Outcome, Words, keep, read
+from connector.understanding import Change, Outcome, Words, keep, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
+    from connector.domain import Facts
     from connector.rules.model import Ruleset
     from connector.store.arrivals import Arrival
+    from connector.understanding import Kept
     from connector.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -153,6 +157,7 @@ class _Turn:
     ) -> None:
         self.connection, self.workspace, self.now = connection, workspace, moment.now
         self._ruleset, self._moment = ruleset, moment
+        self._young = moment.young(workspace.settings.sources.values())
         self.heard: set[str] = set()  # sources that gave an answer
 
     def decide(self, found: Sequence[Arrival]) -> Decided:
@@ -219,32 +224,38 @@ class _Turn:
         outcomes, kept = keep(connection, self.workspace, group, self._moment)
         if not kept:
             return _Group(outcomes, set())
+        around = Around(now, self._young, self.workspace.settings.surveys)
+        places = [place for one in kept for place in (one.was,) if place is not None]
+        before = {place.customer for place in places if place.customer is not None}
+        gathered = gather(connection, [one.subject for one in kept], around, before)
         placed: list[Placed] = []
         rows: list[dict[str, Any]] = []
-        for one, facts in zip(kept, gather(connection, kept), strict=True):
-            verdict = decide(self._ruleset, facts)
-            told = facts.model_dump(mode="json")
-            rows.append(
-                {
-                    "response_id": facts.response_id,
-                    "revision": facts.revision,
-                    "ruleset": self._ruleset.hash,
-                    "engine": __version__,
-                    "history": one.history,
-                    "facts": told,
-                    "verdict": verdict.model_dump(mode="json"),
-                    "decided_at": now,
-                }
-            )
+        late: list[Late] = []
+        for one, (facts, overtaken) in zip(kept, gathered, strict=True):
+            done = self._placed(one, facts)
+            rows.append(done.decision_row(self._ruleset.hash, one.history, now))
             if not one.history:
-                within = self.workspace.settings.act_on_customers_within
-                quiet = quiet_by_age(one.answered_at, now, within)
-                again = self._moment.comes_again(one.answered_at)
-                placed.append(Placed(facts, told, verdict, one.customer, quiet, again))
+                placed.append(done)
+            late += late_ones(one, overtaken)
             change: Change = "new" if one.revision == 1 else "revised"
             outcomes.append(Outcome(one.words.arrival, change, response=facts.response_id))
         numbers = answers.add_decisions(connection, rows)
-        return _Group(outcomes, place_orders(connection, self.workspace, placed, numbers, now))
+        sinks = place_orders(connection, self.workspace, placed, numbers, now)
+        if late:
+            shared = (connection, self.workspace, self._ruleset, self._moment, around)
+            sinks |= decide_again(*shared, late)
+        return _Group(outcomes, sinks)
+
+    def _placed(self, one: Kept, facts: Facts) -> Placed:
+        within = self.workspace.settings.act_on_customers_within
+        return Placed(
+            facts,
+            facts.model_dump(mode="json"),
+            decide(self._ruleset, facts),
+            one.customer,
+            quiet_by_age(one.answered_at, self.now, within),
+            self._moment.comes_again(one.answered_at),
+        )
 
     def _give_up(self, arrival: Arrival, error: Exception) -> Outcome:
         """A mistake of ours: keep the record, say so, go on with the next."""

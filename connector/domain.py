@@ -283,6 +283,11 @@ def amendment_key(case: str, revision: int) -> str:
     return f"{case}-r{revision}"
 
 
+def raising_key(case: str, decision: int) -> str:
+    """Of a note that no revision but a late answer to another survey brings."""
+    return f"{case}-d{decision}"
+
+
 def effect_key(response: str, sink: str, kind: str, rule_id: str) -> str:
     text = f"effect\x00{response}\x00{sink}\x00{kind}\x00{rule_id}"
     return "nps-" + hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from connector.domain import Facts
 from connector.rules.decide import reading_of
-from connector.rules.effects import effect_parts, why_withheld
+from connector.rules.effects import DECIDED_AGAIN, effect_parts, why_withheld
 from connector.rules.index import Index
 from connector.rules.model import Action, Condition, Group, Rule, Ruleset
 from connector.rules.past import Fate, Past, filled, owner_of
@@ -135,13 +135,13 @@ class Side:
             if customer is not None and (before.effects or plan.has_case):
                 self._remember(customer, past.response, effects)
         outcome = Outcome(plan.fired, effects)
-        if past.revision < past.revisions:
+        if not past.is_last:
             self._answers[past.response] = outcome
         return outcome
 
     def _placed(self, past: Past, plan: Plan, others: int, before: Effects) -> Effects:
         """As `connector.ordering` places a verdict: what was sent stays, the rest is replaced."""
-        if not before:
+        if not before and not past.again:
             has_case = plan.has_case
             return {one.key: self._effect(past, one, has_case, others) for one in plan.asked}
         now = past.at
@@ -152,14 +152,17 @@ class Side:
         )
         for asked in plan.asked:
             old_one = before.get(asked.key)
-            if old_one is None or not old_one.is_sent(now):
+            if old_one is not None and old_one.is_sent(now):
+                continue
+            if past.again and asked.action.to_customer and (old_one is None or old_one.withheld):
+                why = old_one.withheld if old_one else DECIDED_AGAIN
+                effects[asked.key] = Effect(asked, self._team(past, asked), None, None, why)
+            else:
                 effects[asked.key] = self._effect(past, asked, has_case, others)
         return effects
 
     def _effect(self, past: Past, asked: Asked, has_case: bool, others: int) -> Effect:
-        action, team = asked.action, asked.team
-        if isinstance(team, TextTemplate):
-            team = filled(team, past.facts).strip() or _no_team(action)
+        action, team = asked.action, self._team(past, asked)
         withheld = ""
         if action.to_customer:
             address = past.facts.customer.get("email")
@@ -172,6 +175,11 @@ class Side:
         after = self._known.closes_after if action.opens_case else None
         ended_at = None if after is None else past.at + after
         return Effect(asked, team, past.at + action.settle, ended_at)
+
+    def _team(self, past: Past, asked: Asked) -> str:
+        if isinstance(asked.team, TextTemplate):
+            return filled(asked.team, past.facts).strip() or _no_team(asked.action)
+        return asked.team
 
     def _remember(self, customer: str, response: str, effects: Effects) -> None:
         theirs = [one for one in self._open.get(customer, ()) if one[0] != response]

@@ -108,8 +108,11 @@ def history_of(told: HistoryText, survey: Survey, vocabulary: Vocabulary) -> His
             )
         )
         if len(earlier) < _MOST_EARLIER:
-            seen = {"answered_at": at, "survey": of.id, "score": one.score, "segment": segment}
-            earlier.append(EarlierAnswer.model_construct(**seen))
+            earlier.append(
+                EarlierAnswer.model_construct(
+                    answered_at=at, survey=of.id, score=one.score, segment=segment
+                )
+            )
     return History.model_construct(
         answers=len(before),
         detractor_answers=sum(one.segment == "detractor" for one in before),

@@ -14,7 +14,10 @@ from connector.rules.templates import CannotRender, TextTemplate, context_of
 
 class Past(NamedTuple):
     """One decision that was really made. `revisions` is how many the answer has today; `acts` is
-    false where it was decided as history; `quiet` says why the customer gets nothing anyway."""
+    false where it was decided as history; `quiet` says why the customer gets nothing anyway.
+
+    `again`: it was decided again, because of a late answer; `more`: and will be after this one.
+    """
 
     number: int
     response: str
@@ -25,6 +28,13 @@ class Past(NamedTuple):
     at: datetime
     facts: Facts
     quiet: str = ""
+    again: bool = False
+    more: bool = False
+
+    @property
+    def is_last(self) -> bool:
+        """Is this the last decision about the answer?"""
+        return self.revision >= self.revisions and not self.more
 
 
 class Fate(NamedTuple):

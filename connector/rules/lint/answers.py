@@ -186,7 +186,7 @@ class Answers:
         told = {"open_cases": cases[0]} if cases and cases[0] else {}
         literals = [one for of in fields.values() for one in of]
         for past in pasts(fields, facts.score, self._scores(survey.id)):
-            tried = HistoryText.model_construct(past=past, **told)
+            tried = HistoryText.model_construct(past=past, open_cases=cases[0] if cases else 0)
             history = history_of(tried, survey, self._vocabulary)
             view = View(facts.model_copy(update={"history": history}))
             if all(holds(one.condition, view) is one.wanted for one in literals):
