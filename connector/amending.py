@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from connector.domain import Intent, Order, amendment_key
+from connector.domain import Intent, Order, amendment_key, raising_key
 from connector.store import alarms
 
 if TYPE_CHECKING:
@@ -29,10 +29,21 @@ def amend(placing: Placing, case: Any, intent: Intent, kind: ActionKind) -> None
             placing.connection, "in_doubt", f"action {case.id}", message, placing.now
         )
         return
-    key = amendment_key(case.key, placing.facts.revision)
+    key = _note_key(placing, case)
     row = placing.row(intent, key, kind, "waiting")
     row |= {"amends": case.id, "account": case.account}
     placing.put(placing.existing(key), row)
+
+
+def _note_key(placing: Placing, case: Any) -> str:
+    if not placing.again:
+        return amendment_key(case.key, placing.facts.revision)
+    unsent = [
+        row.key
+        for row in placing.rows
+        if row.amends == case.id and row.state == "waiting" and row.first_sent_at is None
+    ]
+    return unsent[-1] if unsent else raising_key(case.key, placing.decision)
 
 
 def _last_told(placing: Placing, case: Any) -> Any:

@@ -16,16 +16,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 
-from connector import __version__, faultpoints
+from connector import faultpoints
 from connector.errors import Invalid
-from connector.judging import judge
+from connector.facts import Around, gather
+from connector.judging import Question, judge
+from connector.news import Moment
 from connector.ordering import place_orders
 from connector.placing import Placed
+from connector.redeciding import Late, decide_again, late_ones
+from connector.rules.effects import quiet_by_age
 from connector.store import alarms, answers, arrivals, recovering
 from connector.store.arrivals import Settled
 from connector.store.database import Collided, StoreDown, is_down
 from connector.text import storable
-from connector.understanding import Change, Moment, Outcome, Words, keep, read
+from connector.understanding import Change, Outcome, Words, keep, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -151,7 +155,9 @@ class _Turn:
         short: bool,
     ) -> None:
         self.connection, self.workspace, self.now = connection, workspace, moment.now
-        self._ruleset, self._moment = ruleset, moment
+        self._moment = moment
+        young = moment.young(workspace.settings.sources.values())
+        self._around = Around(moment.now, young, workspace.settings.surveys, ruleset)
         self.heard: set[str] = set()  # sources that gave an answer
         self._short = short
         self.is_over = False  # other deciders wait for a pool that this one has taken turns of
@@ -222,32 +228,36 @@ class _Turn:
         outcomes, kept = keep(connection, self.workspace, group, self._moment)
         if not kept:
             return _Group(outcomes, set())
+        workspace, around = self.workspace, self._around
+        places = [place for one in kept for place in (one.was,) if place is not None]
+        before = {place.customer for place in places if place.customer is not None}
+        gathered = gather(connection, [one.subject for one in kept], around, before)
+        within = workspace.settings.act_on_customers_within
+        asked = [
+            Question(facts, quiet_by_age(one.answered_at, now, within), one.history)
+            for one, (facts, _) in zip(kept, gathered, strict=True)
+        ]
+        judged, took_turns = judge(connection, workspace, around.ruleset, asked)
         placed: list[Placed] = []
         rows: list[dict[str, Any]] = []
-        judged, took_turns = judge(connection, self.workspace, self._ruleset, kept, now)
-        self.is_over = self.is_over or (took_turns and self._short)
-        for one, facts, verdict, quiet in judged:
-            told = facts.model_dump(mode="json")
-            rows.append(
-                {
-                    "response_id": facts.response_id,
-                    "revision": facts.revision,
-                    "ruleset": self._ruleset.hash,
-                    "engine": __version__,
-                    "history": one.history,
-                    "facts": told,
-                    "verdict": verdict.model_dump(mode="json"),
-                    "decided_at": now,
-                }
-            )
+        late: list[Late] = []
+        for one, question, (facts, verdict), (_, overtaken) in zip(
+            kept, asked, judged, gathered, strict=True
+        ):
+            told, again = facts.model_dump(mode="json"), self._moment.comes_again(one.answered_at)
+            done = Placed(facts, told, verdict, one.customer, question.quiet, again)
+            rows.append(done.decision_row(around.ruleset.hash, one.history, now))
             if not one.history:
-                again = self._moment.comes_again(one.answered_at)
-                placed.append(Placed(facts, told, verdict, one.customer, quiet, again))
+                placed.append(done)
+            late += late_ones(one, overtaken)
             change: Change = "new" if one.revision == 1 else "revised"
             outcomes.append(Outcome(one.words.arrival, change, response=facts.response_id))
         numbers = answers.add_decisions(connection, rows)
-        times = self._ruleset.timetable
-        sinks = place_orders(connection, self.workspace, placed, numbers, times, now)
+        sinks = place_orders(connection, workspace, placed, numbers, around.ruleset.timetable, now)
+        if late:
+            again_for, took_more = decide_again(connection, workspace, self._moment, around, late)
+            sinks, took_turns = sinks | again_for, took_turns or took_more
+        self.is_over = self.is_over or (took_turns and self._short)
         return _Group(outcomes, sinks)
 
     def _give_up(self, arrival: Arrival, error: Exception) -> Outcome:

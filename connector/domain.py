@@ -142,10 +142,25 @@ class PastEffect(Value):
     case: bool = False
 
 
-class History(Value):
-    """What had been decided for this customer before this decision's number.
+class PastAnswer(Value):
+    """One earlier answer as conditions see it. `answered_at` is when it came in, where its source
+    does not tell; the scale is None where its survey is not configured any more."""
 
-    `effects` are those that limits or contacts are counted by, newest first, where the rules ask.
+    answered_at: AwareDatetime
+    scale_low: int | None
+    scale_high: int | None
+    score: int | None
+    segment: Segment | None
+
+
+MOST_PAST = 20  # earlier answers that are kept with a decision
+
+
+class History(Value):
+    """The customer's answers that were given before this one and decided before its number.
+
+    `past` are the newest `MOST_PAST` of them, newest first; `answers` counts all. `effects` are
+    those that limits or contacts are counted by, newest first, where the rules ask.
     """
 
     answers: int = 0
@@ -157,6 +172,7 @@ class History(Value):
     days_since_contact: int | None = None  # whole days; None: never, or no rule asks
     effects: tuple[PastEffect, ...] = ()
     earlier: tuple[EarlierAnswer, ...] = ()  # newest first, at most three
+    past: tuple[PastAnswer, ...] = ()
 
 
 class Facts(Value):
@@ -320,6 +336,11 @@ def is_case_key(text: str) -> bool:
 
 def amendment_key(case: str, revision: int) -> str:
     return f"{case}-r{revision}"
+
+
+def raising_key(case: str, decision: int) -> str:
+    """Of a note that no revision but a late answer to another survey brings."""
+    return f"{case}-d{decision}"
 
 
 def effect_key(response: str, sink: str, kind: str, rule_id: str) -> str:

@@ -2,58 +2,97 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
-from connector.domain import Facts, History, Scalar
-from connector.store import answers, effects, people, turns
+from connector.domain import Facts, History, Response, Scalar, Survey
+from connector.store import effects, histories, people, turns
+from connector.store.histories import Before
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from connector.rules.model import Ruleset
-    from connector.understanding import Kept
 
 FALLBACK_LANGUAGE = "en"
 
 
+class Subject(NamedTuple):
+    """One revision of an answer. `customer` is whose it is, `stranger` that nothing else is known
+    about them yet; `decided`: there are decisions about it."""
+
+    response: str
+    revision: int
+    source: str
+    survey: Survey
+    content: Response
+    customer: str | None
+    stranger: bool
+    answered_at: datetime | None
+    decided: bool
+
+    @property
+    def known_customer(self) -> str | None:
+        return None if self.stranger else self.customer
+
+
+class Around(NamedTuple):
+    """What facts are gathered in. `young`: news given before it is not acted on any more."""
+
+    now: datetime
+    young: datetime
+    surveys: Mapping[str, Survey]
+    ruleset: Ruleset
+
+
+class Gathered(NamedTuple):
+    """`overtaken`: a later answer of the customer, young enough to act on, was decided before."""
+
+    facts: Facts
+    overtaken: bool
+
+
 def gather(
-    connection: Connection, kept: Sequence[Kept], ruleset: Ruleset, now: datetime
-) -> list[Facts]:
-    """The facts about each; their customers are locked until the transaction ends. Looked up is
-    only what this ruleset asks for."""
-    known = [one.known_customer for one in kept if one.known_customer is not None]
-    mine = [one.words.response for one in kept]
-    attributes = people.attributes(connection, known)
-    histories = answers.histories(connection, known, mine)
-    earlier = effects.earlier_effects(connection, known, mine, ruleset.recall, now)
-    turns_of = [one.words.response for one in kept if one.revision > 1] if ruleset.routing else []
-    positions = turns.taken(connection, turns_of)
-    found: list[Facts] = []
-    for one in kept:
+    connection: Connection,
+    subjects: Sequence[Subject],
+    around: Around,
+    besides: Collection[str] = (),
+) -> list[Gathered]:
+    """The facts about each; their customers, and those `besides`, are locked until the transaction
+    ends. No two of one customer. Looked up is only what the ruleset asks for."""
+    now, ruleset = around.now, around.ruleset
+    judged = {one.response: one.known_customer for one in subjects}
+    theirs = {response: known for response, known in judged.items() if known is not None}
+    attributes = people.attributes(connection, {*theirs.values(), *besides})
+    before = histories.histories(connection, theirs, around.surveys, around.young)
+    earlier = effects.earlier_effects(connection, set(theirs.values()), judged, ruleset.recall, now)
+    again = [one.response for one in subjects if one.decided] if ruleset.routing else []
+    positions = turns.taken(connection, again)
+    found: list[Gathered] = []
+    for one in subjects:
         person = one.known_customer
         customer, company = attributes[person] if person is not None else ({}, {})
-        history = histories.get(person, History()) if person is not None else History()
+        history, overtaken = before.get(one.response, Before())
         if person in earlier:
             history = history.model_copy(update=earlier[person]._asdict())
-        facts = gather_facts(one, customer, company, history)
-        more: dict[str, object] = {"decided_at": now, "customer_id": one.customer}
-        if one.words.response in positions:
-            more["positions"] = positions[one.words.response]
-        found.append(facts.model_copy(update=more))
+        facts = gather_facts(one, customer, company, history, now)
+        if one.response in positions:
+            facts = facts.model_copy(update={"positions": positions[one.response]})
+        found.append(Gathered(facts, overtaken))
     return found
 
 
 def gather_facts(
-    one: Kept,
+    one: Subject,
     known: Mapping[str, Scalar],
     company: Mapping[str, Scalar],
     history: History,
+    now: datetime,
 ) -> Facts:
     """`known`: what is stored about the customer; what the answer itself tells wins."""
-    content, survey = one.words.content, one.words.survey
+    content, survey = one.content, one.survey
     person = content.respondent
     told: dict[str, Scalar] = {
         "email": person.email,
@@ -64,9 +103,9 @@ def gather_facts(
     customer = {**known, **{k: v for k, v in told.items() if v}}
     language = content.language or customer.get("language") or survey.language
     return Facts(
-        response_id=one.words.response,
+        response_id=one.response,
         revision=one.revision,
-        source=one.words.arrival.source,
+        source=one.source,
         survey=survey.id,
         survey_name=survey.name or survey.id,
         brand=survey.brand,
@@ -77,9 +116,11 @@ def gather_facts(
         comment=content.comment.strip(),
         language=str(language or FALLBACK_LANGUAGE).lower(),
         answered_at=one.answered_at,
+        decided_at=now,
         link=content.link,
         tags=content.tags,
         properties=content.properties,
+        customer_id=one.customer,
         customer=customer,
         company=dict(company),
         history=history,

@@ -13,7 +13,7 @@ from connector import faultpoints
 from connector.amending import TOLD, amend, may_exist, tell_changed
 from connector.domain import Intent, case_key, effect_key
 from connector.placing import Outbox, Placed, Placing
-from connector.rules.effects import effect_parts, why_withheld
+from connector.rules.effects import DECIDED_AGAIN, effect_parts, why_withheld
 from connector.store import alarms, outbox
 from connector.store.gathering import GATHERING, GROUPED
 from connector.store.recovering import HELD
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from connector.workspace import Workspace
 
 _UNTOLD = ("waiting", GATHERING, "held")
+_AFTER_A_REVISION = "a newer revision of the answer wants other"
+_AFTER_A_LATE_ANSWER = "after a late answer of the customer the rules want other"
 
 
 def place_orders(
@@ -147,6 +149,11 @@ def _place_effect(placing: Placing, intent: Intent, kind: ActionKind, state: str
         return  # an earlier rule of this verdict asked for it already
     if _is_settled(placing, existing):
         return
+    if kind.to_customer and placing.again and not _is_on_its_way(existing):
+        if existing is not None and existing.state in ("withheld", "parked"):
+            placing.kept.add(key)
+            return
+        state, why = "withheld", DECIDED_AGAIN
     row = placing.row(intent, key, kind, state)
     row["error"] = why or None
     if kind.to_customer and intent.problem and state == "waiting":
@@ -155,6 +162,13 @@ def _place_effect(placing: Placing, intent: Intent, kind: ActionKind, state: str
         placing.put(existing, row)
     else:
         placing.kept.add(key)
+
+
+def _is_on_its_way(existing: Any) -> bool:
+    """Is a message placed that a decision may still change, or was it sent?"""
+    if existing is None:
+        return False
+    return existing.first_sent_at is not None or existing.state in ("waiting", "held")
 
 
 def _is_settled(placing: Placing, existing: Any) -> bool:
@@ -176,8 +190,9 @@ def _tidy(placing: Placing) -> None:
         unsent = row.first_sent_at is None and row.state in (*_UNTOLD, "parked")
         # A note that may have arrived is told again by the newer one, whether it did or not.
         if unsent or (row.amends is not None and row.state == "parked"):
-            values = {"state": "superseded", "error": "a newer revision of the answer wants other"}
-            outbox.change_action(placing.connection, row.id, **values, finished_at=placing.now)
+            why = _AFTER_A_LATE_ANSWER if placing.again else _AFTER_A_REVISION
+            values = {"state": "superseded", "error": why, "finished_at": placing.now}
+            outbox.change_action(placing.connection, row.id, **values)
             placing.end_alarm(row)
         elif row.opens_case and row.amends is None and may_exist(row):
             tell_changed(placing, row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from connector import __version__
 from connector.domain import Facts, Intent, Order, Verdict, digest_key
 from connector.store import alarms, outbox
 from connector.store.gathering import GATHERING
@@ -25,7 +26,8 @@ _SURGE_WINDOW = timedelta(minutes=10)
 class Placed(NamedTuple):
     """What was decided about one revision. `told` are the facts as JSON; `quiet` says why nothing
     may be sent to the customer, empty where it may. `restored`: it may have happened already, in a
-    time that a restored database does not know."""
+    time that a restored database does not know. `late_answer`: the one because of which this is
+    decided again."""
 
     facts: Facts
     told: dict[str, Any]
@@ -33,6 +35,21 @@ class Placed(NamedTuple):
     customer: str | None
     quiet: str
     restored: bool = False
+    late_answer: str | None = None
+
+    def decision_row(self, ruleset: str, history: bool, now: datetime) -> dict[str, Any]:
+        """As it is kept; `history`: nothing is made."""
+        return {
+            "response_id": self.facts.response_id,
+            "revision": self.facts.revision,
+            "ruleset": ruleset,
+            "engine": __version__,
+            "history": history,
+            "facts": self.told,
+            "verdict": self.verdict.model_dump(mode="json"),
+            "decided_at": now,
+            "late_answer": self.late_answer,
+        }
 
 
 class Outbox:
@@ -71,13 +88,14 @@ class Placing:
         self.accounts, self.kinds, self.blind = shared.accounts, shared.kinds, shared.blind
         self.facts, self.verdict, self.customer = placed.facts, placed.verdict, placed.customer
         self.quiet, self.restored = placed.quiet, placed.restored
+        self.again = placed.late_answer is not None
         self._told = placed.told
-        self._decision = decision
+        self.decision = decision
         self.kept: set[str] = set()  # keys that the newest verdict still wants
         # What the outbox holds for this response, and nobody else changes before we commit. All its
-        # keys depend on the response: before the first revision there can be none.
+        # keys depend on the response: before its first decision there can be none.
         self.rows: Sequence[Any] = ()
-        if self.facts.revision > 1:
+        if self.facts.revision > 1 or self.again:
             self.rows = outbox.actions_of(self.connection, self.facts.response_id)
         self._by_key = {row.key: row for row in self.rows}
 
@@ -112,7 +130,7 @@ class Placing:
             "response_id": self.facts.response_id,
             "customer_id": self.customer,
             "source": self.facts.source,
-            "decision": self._decision,
+            "decision": self.decision,
             "rule_id": intent.rule_id,
             "sink": intent.sink,
             "account": self.accounts.get(intent.sink, ""),

@@ -180,11 +180,11 @@ def _replay(
                 past = compared.past
                 if survey is None or past.facts.survey == survey:
                     tally.decisions += 1
-                    if past.revision < past.revisions:
-                        last[past.response] = compared
-                    else:
+                    if past.is_last:
                         last.pop(past.response, None)
                         tally.add(compared)
+                    else:
+                        last[past.response] = compared
                 done += 1
                 if done % _STEP == 0:
                     progress(_STEP)
@@ -210,13 +210,18 @@ def _past(
 ) -> Iterator[Past]:
     within, as_news = question.within, question.window.as_news
     rows = replaying.past_decisions(connection, question.window, span, half)
-    for number, response, customer, revision, revisions, history, moment, text in rows:
+    again = replaying.decided_again(connection, span)
+    for number, response, customer, revision, revisions, history, moment, late, text in rows:
         facts = light_facts(from_json(text, cache_strings="keys"))
         at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         fresh = history and as_news  # as if it had come at once
         quiet = "" if fresh else quiet_by_age(facts.answered_at, at, within)
         acts = not history or as_news
-        yield Past(number, response, customer, revision, revisions, acts, at, facts, quiet)
+        more = number < again.get(response, 0)
+        yield Past(
+            *(number, response, customer, revision, revisions, acts, at, facts, quiet),
+            *(late is not None, more),
+        )
 
 
 def _known(connection: Connection, question: Question, span: Span, half: int | None) -> Known:

@@ -49,6 +49,15 @@ def describe_duration(span: timedelta) -> str:
     return f"{seconds} s"
 
 
+def written_duration(span: timedelta) -> str:
+    """`timedelta(hours=4)` -> `"4h"`, as people write it into a file and `parse_duration` reads."""
+    seconds = int(span.total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 def fold(text: str) -> str:
     """Lower case without accents, so that `Devolución` is found by `devolucion`."""
     if text.isascii():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from connector.domain import Note, Response, Survey, response_id
 from connector.errors import Unreadable
+from connector.facts import Subject
 from connector.store import alarms, answers, forgetting, people
 from connector.text import clean_email, hashed, one_line, storable
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from connector.news import Moment
     from connector.ports import SourceSettings
     from connector.store.arrivals import Arrival
-    from connector.store.recovering import Recovery
     from connector.workspace import Workspace
 
 Change = Literal["new", "revised", "duplicate", "stale", "ignored", "held", "quarantined", "erased"]
@@ -50,32 +51,45 @@ class Words(NamedTuple):
         return {self.response, *self.keys}
 
 
+class Place(NamedTuple):
+    """Where an answer stands among those of its customer; without a time it was given when it came
+    in."""
+
+    customer: str | None
+    given: datetime
+
+
 class Kept(NamedTuple):
-    """A response that is new or was revised: what it says now, and whose it is."""
+    """A response that is new or was revised: what it says now, and whose it is. `was`: where it
+    stood before its revision."""
 
     words: Words
     revision: int
-    customer: str | None
     stranger: bool  # nothing was known about the customer before
     answered_at: datetime | None
     history: bool
+    place: Place
+    was: Place | None
 
     @property
-    def known_customer(self) -> str | None:
-        return None if self.stranger else self.customer
+    def customer(self) -> str | None:
+        return self.place.customer
 
-
-class Moment(NamedTuple):
-    """When it is decided. `added`: when each source was. `restored`: the time that a restored
-    database does not know."""
-
-    now: datetime
-    added: Mapping[str, datetime]
-    restored: Recovery | None = None
-
-    def comes_again(self, answered_at: datetime | None) -> bool:
-        """May it have been acted on in the lost time?"""
-        return self.restored is not None and self.restored.covers(answered_at)
+    @property
+    def subject(self) -> Subject:
+        """What facts are gathered about."""
+        words = self.words
+        return Subject(
+            response=words.response,
+            revision=self.revision,
+            source=words.arrival.source,
+            survey=words.survey,
+            content=words.content,
+            customer=self.customer,
+            stranger=self.stranger,
+            answered_at=self.answered_at,
+            decided=self.revision > 1,
+        )
 
 
 class Entangled(Exception):
@@ -151,8 +165,8 @@ def keep(
         wanted, people.identify_all(connection, persons, moment.now), strict=True
     ):
         one = _newest(workspace, words, before, who, moment)
-        before_that = None if before is None else before.customer_id
-        theirs = {each for each in (one.customer, before_that) if each is not None}
+        places = (one.place, one.was or one.place)
+        theirs = {each.customer for each in places if each.customer is not None}
         if taken & theirs:
             raise Entangled
         taken |= theirs
@@ -233,33 +247,18 @@ def _newest(
     moment: Moment,
 ) -> Kept:
     arrival, answered_at = words.arrival, words.content.answered_at
-    customer, revision = who.customer, 1
+    customer, revision, received_at, was = who.customer, 1, arrival.received_at, None
     if before is not None:
         answered_at = answered_at or before.answered_at
         customer = customer or before.customer_id  # without the address it is still theirs
-        revision = before.revision + 1
+        revision, received_at = before.revision + 1, before.received_at
+        was = Place(before.customer_id, before.answered_at or received_at)
     settings: SourceSettings = workspace.settings.sources[arrival.source]
-    news = arrival.act or _is_news(arrival, answered_at, settings, moment)
-    return Kept(words, revision, customer, who.new, answered_at, history=not news)
-
-
-def _is_news(
-    arrival: Arrival,
-    answered_at: datetime | None,
-    settings: SourceSettings,
-    moment: Moment,
-) -> bool:
-    """Only answers given after `act_since` and younger than `act_within` make anything happen.
-
-    A file is history; so is an answer without a time. What a restored backup had forgotten and
-    comes again is as young as it was.
-    """
-    if arrival.door == "file" or answered_at is None:
-        return False
-    since, now = settings.act_since or moment.added[arrival.source], moment.now
-    if moment.restored is not None:
-        now = moment.restored.judged_at(answered_at, now)
-    return answered_at >= since and now - answered_at <= settings.act_within
+    # A file is history.
+    young = arrival.door != "file" and moment.acts_on(answered_at, arrival.source, settings)
+    place = Place(customer, answered_at or received_at)
+    history = not (arrival.act or young)
+    return Kept(words, revision, who.new, answered_at, history, place, was)
 
 
 def content_hash(said: Mapping[str, Any]) -> str:

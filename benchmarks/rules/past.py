@@ -83,7 +83,7 @@ def _fill(path: Path, count: int, ruleset: str, now: datetime) -> None:
             some["responses"],
         )
         connection.executemany(
-            "INSERT INTO decisions VALUES (?, ?, 1, ?, '0', 0, ?, '{}', ?)", some["decisions"]
+            "INSERT INTO decisions VALUES (?, ?, 1, ?, '0', 0, ?, '{}', ?, NULL)", some["decisions"]
         )
         connection.executemany(
             "INSERT INTO actions (key, response_id, customer_id, source, rule_id, sink, account,"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from connector.domain import Facts, PastEffect
 from connector.rules.caps import Cap, refusal
 from connector.rules.decide import reading_of
-from connector.rules.effects import effect_parts, why_withheld
+from connector.rules.effects import DECIDED_AGAIN, effect_parts, why_withheld
 from connector.rules.index import Index
 from connector.rules.memory import Memory, Remembered
 from connector.rules.model import Action, Condition, Group, Rule, Ruleset
@@ -169,13 +169,13 @@ class Side:
                 there = [one for one in made if one is not None]
                 self._memory.remember(customer, past.response, there, past.at)
         outcome = Outcome(plan.fired, effects, plan.held_out)
-        if past.revision < past.revisions:
+        if not past.is_last:
             self._answers[past.response] = outcome
         return outcome
 
     def _placed(self, past: Past, plan: Plan, others: int, before: Effects) -> Effects:
         """As `connector.ordering` places a verdict: what was sent stays, the rest is replaced."""
-        now, who = past.at, self._whom(past, plan, others)
+        now, who = past.at, self._whom(past, plan, others, before)
         effects = {key: old for key, old in before.items() if old.withheld or old.is_sent(now)}
         has_case = plan.has_case or any(
             old.asked.action.opens_case and old.is_sent(now) and old.is_open(now)
@@ -186,25 +186,31 @@ class Side:
             old_one = before.get(asked.key)
             if old_one is not None and old_one.is_sent(now):
                 continue
-            withheld = self._why_withheld(past, asked, has_case, others)
+            withheld = self._why_withheld(past, asked, has_case, others, old_one)
             if asked.key not in placed or (effects[asked.key].withheld and not withheld):
                 effects[asked.key] = self._effect(past, asked, withheld, who)
                 placed.add(asked.key)
         return effects
 
-    def _whom(self, past: Past, plan: Plan, others: int) -> Assigned | None:
+    def _whom(self, past: Past, plan: Plan, others: int, before: Effects) -> Assigned | None:
         """Takes a turn of a pool where something would be made for its member."""
         for asked in plan.asked:
-            if asked.action.routed and not self._why_withheld(past, asked, plan.has_case, others):
-                more = past.revision < past.revisions
-                return self._teams.assigned(past.response, past.facts, more)
+            old_one = before.get(asked.key)
+            if asked.action.routed and not self._why_withheld(
+                past, asked, plan.has_case, others, old_one
+            ):
+                return self._teams.assigned(past.response, past.facts, not past.is_last)
         return None
 
-    def _why_withheld(self, past: Past, asked: Asked, has_case: bool, others: int) -> str:
-        withheld = ""
-        if asked.action.to_customer:
-            address = past.facts.customer.get("email")
-            withheld = why_withheld(past.quiet, address, has_case, others)
+    def _why_withheld(
+        self, past: Past, asked: Asked, has_case: bool, others: int, before: Effect | None
+    ) -> str:
+        if not asked.action.to_customer:
+            return refusal(asked.rule_id, asked.action, past.facts)
+        if past.again and (before is None or before.withheld):
+            return before.withheld if before else DECIDED_AGAIN
+        address = past.facts.customer.get("email")
+        withheld = why_withheld(past.quiet, address, has_case, others)
         return withheld or refusal(asked.rule_id, asked.action, past.facts)
 
     def _effect(self, past: Past, asked: Asked, withheld: str, who: Assigned | None) -> Effect:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from connector.rules import spans
 from connector.rules.explain import said
 from connector.rules.model import Condition, GroupWord
+from connector.text import parse_duration
 
 _GROUPS = get_args(GroupWord)
 
@@ -44,7 +46,7 @@ def clause_changes(old: Any, new: Any) -> Iterator[str]:
     """`when: score is at most 6 -> score is at most 3`, `when any: + customer.plan is "gold"`."""
     before, after = list(_clauses(old)), list(_clauses(new))
     gone, come = _without(before, after), _without(after, before)
-    for alike in (_same_line, _same_field):
+    for alike in (_same_line, _same_field, _same_but_for_time):
         for clause in list(come):
             twin = next((one for one in gone if alike(one, clause)), None)
             if twin is not None:
@@ -76,10 +78,20 @@ def _parts(item: Any) -> Iterator[_Part]:
             clauses = tuple(_Clause(name, tuple(_parts(one))) for one in inner)
             yield _Part(name, "", clauses)
         elif isinstance(value, Mapping):
-            for operator, wanted in value.items():
-                yield _Part(name, str(operator), _frozen(wanted))
+            asked, field = dict(value), name
+            if spans.WITHIN in asked and len(asked) > 1:
+                field = _spanned(name, asked.pop(spans.WITHIN))
+            for operator, wanted in asked.items():
+                yield _Part(field, str(operator), _frozen(wanted))
         else:
             yield _Part(name, "in" if isinstance(value, list) else "is", _frozen(value))
+
+
+def _spanned(name: str, within: Any) -> str:
+    try:
+        return spans.spanned(name, parse_duration(within))  # type: ignore[arg-type]  # a timedelta
+    except ValueError:  # nothing that could be loaded
+        return f"{name} {spans.WITHIN} {within}"
 
 
 def _frozen(value: Any) -> Any:
@@ -92,11 +104,16 @@ def _same_line(one: _Clause, other: _Clause) -> bool:
 
 def _same_field(one: _Clause, other: _Clause) -> bool:
     """Both are a single condition about the same."""
+    return _same_but_for_time(one, other) and one.parts[0].field == other.parts[0].field
+
+
+def _same_but_for_time(one: _Clause, other: _Clause) -> bool:
+    """The same, with however much of the past."""
     alone = len(one.parts) == len(other.parts) == 1
     return (
         alone
         and one.way == other.way
-        and one.parts[0].field == other.parts[0].field
+        and spans.plain(one.parts[0].field) == spans.plain(other.parts[0].field)
         and one.parts[0].field not in _GROUPS
     )
 
@@ -107,7 +124,7 @@ def _where(clause: _Clause) -> str:
 
 def _changed(old: _Part, new: _Part) -> str:
     if (
-        old.operator == new.operator
+        (old.field, old.operator) == (new.field, new.operator)
         and isinstance(old.wanted, tuple)
         and (isinstance(new.wanted, tuple) and old.operator != "between")
     ):

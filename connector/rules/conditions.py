@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from connector.documents import Document
-from connector.domain import Problem
+from connector.domain import MOST_PAST, Problem
+from connector.rules import spans
 from connector.rules.fields import ALL_OPERATORS, OPERATORS, FieldRule, field_rule, nearest_field
 from connector.rules.model import Condition, Group, GroupWord, Vocabulary
 from connector.rules.operands import BadOperand, operand
-from connector.text import did_you_mean, one_line
+from connector.text import did_you_mean, one_line, parse_duration
 
 _GROUPS: tuple[GroupWord, ...] = ("all", "any", "none")
 _DEEPEST = 2
+_COUNTED = ("at_least", "between", "is", "in")
 _SYMBOLS = re.compile(r"\s*([<>]=?|==?|!=)\s*(-?\d{1,9})\s*")
 
 
@@ -93,10 +97,51 @@ class _Reader:
             return self.condition(rule, "in", value, at, short=True)
         if not isinstance(value, Mapping):
             return self.condition(rule, "is", value, at, short=True)
+        asked, within = dict(value), None
+        if spans.WITHIN in asked:
+            within = self.span(name, asked.pop(spans.WITHIN), at, alone=not asked)
+            if within is None:
+                return []
         found: list[Condition] = []
-        for operator, wanted in value.items():
+        for operator, wanted in asked.items():
             found.extend(self.condition(rule, operator, wanted, (*at, operator)))
-        return found
+        if within is None:
+            return found
+        for one in found:
+            self.bounded(one, (*at, one.operator))
+        return [replace(one, field=spans.spanned(name, within)) for one in found]
+
+    def bounded(self, condition: Condition, at: tuple[str | int, ...]) -> None:
+        """No more answers are counted within a time than are kept with a decision."""
+        if condition.field not in spans.COUNTS or condition.operator not in _COUNTED:
+            return
+        named = condition.probe if isinstance(condition.probe, frozenset | tuple) else ()
+        if max(named, default=condition.probe) > MOST_PAST:
+            said = f"{condition.field}: {condition.operator}: is never so many within a time"
+            self.wrong(said, at, f"the newest {MOST_PAST} earlier answers are counted")
+
+    def span(
+        self, name: str, written: Any, at: tuple[str | int, ...], alone: bool
+    ) -> timedelta | None:
+        """How far back the operators beside it look; None where that is wrong."""
+        here = (*at, spans.WITHIN)
+        if name not in spans.SPANNED:
+            allowed = f"allowed for {', '.join(spans.SPANNED)}"
+            self.wrong(f"{name}: does not take '{spans.WITHIN}'", here, allowed, key=True)
+            return None
+        try:
+            span = parse_duration(written)
+        except ValueError as error:
+            self.wrong(f"{name}: within: {error}", here)
+            return None
+        if not isinstance(span, timedelta) or not span:
+            self.wrong(f"{name}: within: must be longer than 0", here, "write a time such as 90d")
+            return None
+        if alone:
+            hint = "write what it must be beside it: {at_least: 2, within: 90d}"
+            self.wrong(f"{name}: 'within' stands alone", here, hint, key=True)
+            return None
+        return span
 
     def condition(
         self,
@@ -108,7 +153,8 @@ class _Reader:
     ) -> list[Condition]:
         allowed = OPERATORS[rule.type]
         if operator not in ALL_OPERATORS:
-            hint = did_you_mean(operator, ALL_OPERATORS) or f"allowed: {', '.join(allowed)}"
+            known = (*ALL_OPERATORS, *([spans.WITHIN] if rule.name in spans.SPANNED else ()))
+            hint = did_you_mean(operator, known) or f"allowed: {', '.join(allowed)}"
             self.wrong(f"unknown operator '{one_line(operator, 40)}'", at, hint, key=True)
             return []
         if operator not in allowed:

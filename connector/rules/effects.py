@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 OPEN_CASE = "the customer has an open case; a person talks to them first"
 NO_ADDRESS = "the customer left no e-mail address"
+DECIDED_AGAIN = "decided again because of a late answer: nothing new goes to the customer"
 TOO_OLD = "the answer is too old for a message to the customer"
 
 

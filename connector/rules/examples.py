@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from connector.documents import Document, read, validate
-from connector.domain import Facts, History, Problem, Survey
+from connector.domain import (
+    MOST_PAST,
+    EarlierAnswer,
+    Facts,
+    History,
+    PastAnswer,
+    Problem,
+    Survey,
+)
 from connector.errors import Invalid
 from connector.rules.fields import attributes
-from connector.rules.model import Example, ExampleText, GivenText, Vocabulary
+from connector.rules.model import Example, ExampleText, GivenText, HistoryText, Vocabulary
 from connector.text import did_you_mean, one_line
 
 _ANY_SURVEY = Survey(id="example")
+_FOLLOWS = ("answers", "detractor_answers", "previous_score", "previous_segment")
+_MOST_EARLIER = 3
+DECIDED_AT = datetime(2000, 1, 1, tzinfo=UTC)  # of every example: only what lies before it matters
 At = tuple[str | int, ...]
 
 
@@ -49,8 +61,6 @@ def read_given(text: str, name: str, vocabulary: Vocabulary) -> Facts:
 def facts_of(given: GivenText, vocabulary: Vocabulary) -> Facts:
     """The facts that such an answer would have; `given.survey` must exist."""
     survey = _survey(given, vocabulary)
-    history = given.history
-    previous = history.previous_segment or survey.segment(history.previous_score)
     return Facts(
         response_id="example",
         source=given.source or next(iter(vocabulary.sources), "example"),
@@ -63,19 +73,57 @@ def facts_of(given: GivenText, vocabulary: Vocabulary) -> Facts:
         segment=survey.segment(given.score),
         comment=given.comment,
         language=given.language or survey.language or "en",
+        decided_at=DECIDED_AT,
         link=given.link,
         tags=given.tags,
         properties=given.properties,
         customer=given.customer,
         company=given.company,
-        history=History(
-            answers=history.answers,
-            detractor_answers=history.detractor_answers,
-            previous_score=history.previous_score,
-            previous_segment=previous,
-            open_cases=history.open_cases,
-            days_since_contact=history.days_since_contact,
-        ),
+        history=history_of(given.history, survey, vocabulary),
+    )
+
+
+def history_of(told: HistoryText, survey: Survey, vocabulary: Vocabulary) -> History:
+    """The history that it stands for, before an answer to this survey; its own surveys exist."""
+    if not told.past:
+        return History(
+            answers=told.answers,
+            detractor_answers=told.detractor_answers,
+            previous_score=told.previous_score,
+            previous_segment=told.previous_segment or survey.segment(told.previous_score),
+            open_cases=told.open_cases,
+            days_since_contact=told.days_since_contact,
+        )
+    before: list[PastAnswer] = []
+    earlier: list[EarlierAnswer] = []
+    for one in sorted(told.past, key=lambda one: one.days_ago):
+        of = survey if one.survey is None else vocabulary.surveys[one.survey]
+        at, segment = DECIDED_AT - timedelta(days=one.days_ago), of.segment(one.score)
+        before.append(
+            PastAnswer.model_construct(  # all of it was checked
+                answered_at=at,
+                scale_low=of.low,
+                scale_high=of.high,
+                score=one.score,
+                segment=segment,
+            )
+        )
+        if len(earlier) < _MOST_EARLIER:
+            earlier.append(
+                EarlierAnswer.model_construct(
+                    answered_at=at, survey=of.id, score=one.score, segment=segment
+                )
+            )
+    return History.model_construct(
+        answers=len(before),
+        detractor_answers=sum(one.segment == "detractor" for one in before),
+        previous_score=before[0].score,
+        previous_segment=before[0].segment,
+        previous_at=before[0].answered_at,
+        open_cases=told.open_cases,
+        days_since_contact=told.days_since_contact,
+        earlier=tuple(earlier),
+        past=tuple(before[:MOST_PAST]),
     )
 
 
@@ -91,9 +139,7 @@ def _wrong(document: Document, at: At, given: GivenText, vocabulary: Vocabulary)
         ("source", given.source, vocabulary.sources),
     ):
         if word is not None and word not in known:
-            hint = did_you_mean(word, known) or f"allowed: {', '.join(known) or 'none'}"
-            message = f"{key}: '{one_line(word, 40)}' is not allowed"
-            problems.append(document.problem(message, *at, key, hint=hint))
+            problems.append(_unknown(document, at, key, word, known))
     allowed = sorted(attributes(vocabulary))
     for group in ("customer", "company"):
         for name in getattr(given, group):
@@ -101,10 +147,33 @@ def _wrong(document: Document, at: At, given: GivenText, vocabulary: Vocabulary)
                 hint = did_you_mean(name, allowed) or f"allowed: {', '.join(allowed)}"
                 message = f"unknown attribute '{one_line(name, 40)}'"
                 problems.append(document.problem(message, *at, group, name, hint=hint))
-    if given.score is not None and not problems:
-        survey = _survey(given, vocabulary)
-        if not survey.low <= given.score <= survey.high:
-            message = f"score: {given.score} is not on the scale of {survey.id}"
+    surveys = tuple(vocabulary.surveys)
+    for number, one in enumerate(given.history.past):
+        if one.survey is not None and one.survey not in surveys:
+            problems.append(
+                _unknown(document, (*at, "history", "past", number), "survey", one.survey, surveys)
+            )
+    told = [name for name in _FOLLOWS if name in given.history.model_fields_set]
+    if given.history.past and told:
+        message = f"history: {told[0]} follows from 'past'"
+        problems.append(
+            document.problem(message, *at, "history", told[0], hint="leave one of them out")
+        )
+    if problems:
+        return problems
+    scores = [(given.score, _survey(given, vocabulary), at)]
+    for number, one in enumerate(given.history.past):
+        of = scores[0][1] if one.survey is None else vocabulary.surveys[one.survey]
+        scores.append((one.score, of, (*at, "history", "past", number)))
+    for score, survey, where in scores:
+        if score is not None and not survey.low <= score <= survey.high:
+            message = f"score: {score} is not on the scale of {survey.id}"
             hint = f"scores go from {survey.low} to {survey.high}"
-            problems.append(document.problem(message, *at, "score", hint=hint))
+            problems.append(document.problem(message, *where, "score", hint=hint))
     return problems
+
+
+def _unknown(document: Document, at: At, key: str, word: str, known: Sequence[str]) -> Problem:
+    hint = did_you_mean(word, known) or f"allowed: {', '.join(known) or 'none'}"
+    message = f"{key}: '{one_line(word, 40)}' is not allowed"
+    return document.problem(message, *at, key, hint=hint)

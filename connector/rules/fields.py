@@ -8,6 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from connector.rules import spans
 from connector.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ _PLAIN: Mapping[str, FieldType] = {
     "history.previous_segment": "choice",
     "history.open_cases": "count",
     "history.days_since_contact": "count",
+    spans.DROP: "count",
+    spans.DAYS_SINCE_ANSWER: "count",
 }
 
 
@@ -72,10 +75,11 @@ class FieldRule:
 
 @cache
 def reader(field: str) -> Callable[[Facts], Any]:
-    """What takes the value of this field from facts; None where a map has no such name."""
+    """What takes the value of this field from facts; None where a map has no such name. A field of
+    the history may end in a time: `history.answers within 90d`."""
     group, _, name = field.partition(".")
     if not name or group == "history":
-        return attrgetter(field)
+        return spans.reader_of(field) or attrgetter(field)
     return lambda facts: getattr(facts, group).get(name)
 
 

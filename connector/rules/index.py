@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from connector.domain import Facts
+from connector.rules import spans
 from connector.rules.columns import Column, columns
 from connector.rules.formula import Every, Literal, normal
 from connector.rules.match import View, holds
@@ -132,12 +133,17 @@ class Index:
 
 
 def _in_order(plan: _Plan) -> tuple[list[Column], list[Column]]:
-    """Words last: where nobody who is left asks for any, the text is not looked at."""
+    """What takes longest last: where nobody who is left asks for words, no text is looked at."""
     first: list[Column] = []
     last: list[Column] = []
     for name, asked in plan.asked.items():
-        costly = any(literal.condition.operator == "mentions" for _, literal in asked)
-        (last if costly else first).extend(columns(name, asked, plan.rows))
+        found = columns(name, asked, plan.rows)
+        if any(literal.condition.operator == "mentions" for _, literal in asked):
+            last.extend(found)
+        elif spans.reader_of(name):
+            last[:0] = found
+        else:
+            first.extend(found)
     return first, last
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector.domain import Facts
-from connector.rules import patterns
+from connector.rules import patterns, spans
 from connector.rules.fields import present, reader
 from connector.rules.model import Condition, FieldType, Group
 from connector.rules.operands import Comparable, as_number, comparable
@@ -110,7 +110,7 @@ def always_there(when: Group) -> frozenset[str]:
             if member.word == "all":
                 found |= always_there(member)
         elif member.operator != "not" and member.probe is not False:
-            found.add(member.field)
-    if "segment" in found:
+            found |= {member.field, spans.plain(member.field)}
+    if "segment" in found or spans.DROP in found:
         found.add("score")
     return frozenset(found)

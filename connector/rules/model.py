@@ -127,9 +127,18 @@ class DefaultText(Value):
     then: Annotated[list[Any], Field(min_length=1)]
 
 
-class HistoryText(Value):
-    """What is known of the customer before this answer."""
+class PastText(Value):
+    """One earlier answer. Without `survey` it was to the same one as this answer."""
 
+    score: int | None = None
+    survey: str | None = None
+    days_ago: float = Field(ge=0, le=36_500, description="days before this answer")
+
+
+class HistoryText(Value):
+    """What is known of the customer before this answer; `past` or the parts of it by themselves."""
+
+    past: list[PastText] = Field([], description="earlier answers; the rest follows from them")
     answers: int = Field(0, ge=0)
     detractor_answers: int = Field(0, ge=0)
     previous_score: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -15,7 +15,10 @@ from connector.rules.templates import CannotRender, TextTemplate, context_of
 
 class Past(NamedTuple):
     """One decision that was really made. `revisions` is how many the answer has today; `acts` is
-    false where it was decided as history; `quiet` says why the customer gets nothing anyway."""
+    false where it was decided as history; `quiet` says why the customer gets nothing anyway.
+
+    `again`: it was decided again, because of a late answer; `more`: and will be after this one.
+    """
 
     number: int
     response: str
@@ -26,6 +29,13 @@ class Past(NamedTuple):
     at: datetime
     facts: Facts
     quiet: str = ""
+    again: bool = False
+    more: bool = False
+
+    @property
+    def is_last(self) -> bool:
+        """Is this the last decision about the answer?"""
+        return self.revision >= self.revisions and not self.more
 
 
 class Fate(NamedTuple):
@@ -50,7 +60,33 @@ def _light(model: type[BaseModel]) -> type[Any]:
     )
 
 
-_FACTS, _HISTORY = _light(Facts), _light(History)
+class _Earlier(NamedTuple):
+    """A `PastAnswer` that nobody checks again."""
+
+    answered_at: datetime
+    scale_low: int | None
+    scale_high: int | None
+    score: int | None
+    segment: str | None
+
+
+class _History(_light(History)):  # type: ignore[misc]  # made above
+    """`past` is read when the first rule asks for it."""
+
+    _told: Sequence[dict[str, Any]] | tuple[_Earlier, ...] = ()
+
+    @property
+    def past(self) -> tuple[_Earlier, ...]:
+        told = self._told
+        if isinstance(told, list):
+            told = self._told = tuple(
+                _Earlier(**{**one, "answered_at": datetime.fromisoformat(one["answered_at"])})
+                for one in told
+            )
+        return cast("tuple[_Earlier, ...]", told)
+
+
+_FACTS = _light(Facts)
 
 
 def light_facts(kept: dict[str, Any]) -> Facts:
@@ -59,20 +95,27 @@ def light_facts(kept: dict[str, Any]) -> Facts:
     They were checked when they were kept: doing it again would take longer than deciding. Other
     than `Facts`, its `history.open_cases` can be set.
     """
-    facts, history = _FACTS(), _HISTORY()
-    history.__dict__ = kept.get("history") or {}
+    facts, history = _FACTS(), _History()
+    told = kept.get("history") or {}
+    if "past" in told:
+        told["_told"] = told.pop("past")
+    history.__dict__ = told
     kept["history"] = history
     kept["tags"] = tuple(kept.get("tags") or ())
-    answered_at = kept.get("answered_at")
-    if answered_at is not None:
-        kept["answered_at"] = datetime.fromisoformat(answered_at)
+    for name in ("answered_at", "decided_at"):
+        moment = kept.get(name)
+        if moment is not None:
+            kept[name] = datetime.fromisoformat(moment)
     facts.__dict__ = kept
     return cast("Facts", facts)
 
 
 def whole_facts(light: Facts) -> Facts:
     """The same, checked, for what wants more than the rules do."""
-    return Facts.model_validate({**vars(light), "history": dict(vars(light.history))})
+    past = cast("tuple[_Earlier, ...]", light.history.past)
+    history = {**vars(light.history), "past": [one._asdict() for one in past]}
+    history.pop("_told", None)
+    return Facts.model_validate({**vars(light), "history": history})
 
 
 def owner_of(customer: str | None, facts: Facts) -> str | None:

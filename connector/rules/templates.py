@@ -15,6 +15,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from connector.domain import Facts
+from connector.rules.spans import days_since_answer, drop
 from connector.text import one_line
 
 LONGEST = 100_000  # characters that one template may give
@@ -192,6 +193,7 @@ class MailTemplate:
 def context_of(facts: Facts) -> dict[str, Any]:
     """What a template sees: the facts as maps, without what is None or empty."""
     data = facts.model_dump()
+    data["history"] |= {"drop": drop(facts), "days_since_answer": days_since_answer(facts)}
     return {name: _full(value, name) for name, value in data.items() if not _is_empty(value)}
 
 

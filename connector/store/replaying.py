@@ -29,6 +29,7 @@ _STREAMED = 2_000  # rows that are held at once
 _HALF = tuple("01234567")  # the last characters of ids in one of two halves; they are hex
 _OWNER = func.coalesce(responses.c.customer_id, decisions.c.response_id)
 _LAST = func.substr(_OWNER, func.length(_OWNER), 1)
+_AGAIN = decisions.c.late_answer.is_not(None)
 _ENDED = case((actions.c.state == "parked", actions.c.finished_at), else_=actions.c.closed_at)
 
 
@@ -85,8 +86,9 @@ def span_of(connection: Connection, window: Window) -> Span | None:
 def past_decisions(
     connection: Connection, window: Window, span: Span, half: int | None = None
 ) -> Iterator[Sequence[Any]]:
-    """(number, response, customer, revision, newest revision, history, moment, facts as JSON text)
-    in the order of the numbers, streamed. `half`: only those of every second customer, 0 or 1."""
+    """(number, response, customer, revision, newest revision, history, moment, late answer, facts
+    as JSON text) in the order of the numbers, streamed. `half`: only those of every second
+    customer, 0 or 1."""
     statement = (
         select(
             decisions.c.number,
@@ -96,6 +98,7 @@ def past_decisions(
             responses.c.revision,
             decisions.c.history,
             raw_time(window.moment),
+            decisions.c.late_answer,
             cast(decisions.c.facts, Text),
         )
         .join_from(decisions, responses)
@@ -109,10 +112,23 @@ def past_decisions(
     return iter(_streamed(connection, _in_half(statement, _LAST, half)))
 
 
+def decided_again(connection: Connection, span: Span) -> dict[str, int]:
+    """By response, the number of its last decision that a late answer brought."""
+    statement = (
+        select(decisions.c.response_id, func.max(decisions.c.number))
+        .where(_AGAIN, decisions.c.number.between(span.first, span.last))
+        .group_by(decisions.c.response_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(statement)}
+
+
 def real_effects(connection: Connection, since: datetime, half: int | None = None) -> Iterator[Any]:
     """(response, customer, rule, sink, account, kind, opens a case, to the customer, state, made
     at, first sent at, ended at) of what was really made: every case that was not over by `since`,
-    and whatever else was made for answers that were revised. Streamed; no amendments."""
+    and whatever else was made for answers that were decided several times. Streamed; no
+    amendments."""
+    again = select(decisions.c.response_id).where(_AGAIN)
+    several = or_(responses.c.revision > 1, responses.c.id.in_(again))
     statement = (
         select(
             actions.c.response_id,
@@ -131,8 +147,8 @@ def real_effects(connection: Connection, since: datetime, half: int | None = Non
         .join_from(actions, responses, actions.c.response_id == responses.c.id)
         .where(
             actions.c.amends.is_(None),
-            or_(actions.c.opens_case, responses.c.revision > 1),
-            or_(_ENDED.is_(None), since < _ENDED, responses.c.revision > 1),
+            or_(actions.c.opens_case, several),
+            or_(_ENDED.is_(None), since < _ENDED, several),
         )
     )
     owner = func.coalesce(responses.c.customer_id, actions.c.response_id)

@@ -144,6 +144,7 @@ activations = Table(
 )
 
 # Facts + ruleset + engine version + running number -> verdict. The why is recomputed from these.
+# `late_answer`: the response that came in late, so that this one was decided again.
 decisions = Table(
     "decisions",
     metadata,
@@ -156,6 +157,13 @@ decisions = Table(
     Column("facts", JSON, nullable=False),
     Column("verdict", JSON, nullable=False),
     Column("decided_at", UtcTime, nullable=False),
+    Column("late_answer", String(40)),
+    Index(
+        "ix_decisions_late_answer",
+        "late_answer",
+        sqlite_where=text("late_answer IS NOT NULL"),
+        postgresql_where=text("late_answer IS NOT NULL"),
+    ),
 )
 
 # Whose turn it is in the pools of `routing`: as many turns have been taken.

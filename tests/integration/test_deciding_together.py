@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -47,7 +48,8 @@ def test_a_flood_is_counted_over_answers_decided_together_and_before(make_world,
 
 def test_answers_of_one_customer_that_come_together_see_each_other(world):
     for number, score in enumerate((9, 2, 8)):
-        world.post(id=str(number), score=score, email="ana@example.com")
+        given = (world.now - timedelta(minutes=9 - number)).isoformat()
+        world.post(id=str(number), score=score, email="ana@example.com", at=given)
         world.post(id=f"x{number}", score=7)
     assert decide_all(world) == {"new": 6}
 
@@ -78,7 +80,8 @@ def test_one_customer_under_two_keys_in_one_batch_is_decided_one_after_the_other
         lambda c: (c.execute(insert(customers), row), c.execute(insert(customer_keys), keys))
     )
     for number, address in enumerate(both):
-        world.post(id=str(number), score=2 + number, email=address)
+        given = (world.now - timedelta(minutes=9 - number)).isoformat()
+        world.post(id=str(number), score=2 + number, email=address, at=given)
 
     assert world.decide().changes == {"new": 2}
     found = {r.score: facts_of(world, r.id)["history"]["answers"] for r in world.responses()}

@@ -76,6 +76,7 @@ default:
   then: [{slack.message: {channel: "#rest", text: "nothing matched"}}]
 """
 PEOPLE = [f"p{number}@example.com" for number in range(7)]
+ORDERLY = "olga@example.com"  # answers once at a time and never changes her mind
 
 
 def ruleset(world, rules: str) -> Ruleset:
@@ -112,8 +113,10 @@ def live_through(world, seed: int, answers: int) -> None:
     """Weeks of answers: revised, late, anonymous, told who it was later, too old, sent, closed."""
     chance = random.Random(seed)
     known: list[dict[str, Any]] = []
+    refusable: set[str] = set()
     for number in range(answers):
         world.now += timedelta(minutes=chance.choice((1, 20, 600)))
+        send_some(world, chance, refusable)  # what was due by then went out in time
         if known and chance.random() < 0.35:
             said = chance.choice(known)
             said |= {"score": chance.randint(0, 10), "revised": world.now.isoformat()}
@@ -129,30 +132,30 @@ def live_through(world, seed: int, answers: int) -> None:
                 said |= {"email": chance.choice(PEOPLE), "name": "Ana"}
             if chance.random() < 0.4:
                 said["comment"] = "I want a refund"
-            known.append(said)
+            if number % 5 == 0:
+                said |= {"email": ORDERLY, "at": world.now.isoformat()}
+                refusable.add(response_id("app", said["id"]))
+            else:
+                known.append(said)
         world.post(**said)
         world.decide()
-        refused = send_some(world, chance)
-        known = [one for one in known if response_id("app", one["id"]) not in refused]
+        send_some(world, chance, refusable)
 
 
-def send_some(world, chance: random.Random) -> list[str]:
-    """As a courier and an agent would, a second later: sent, perhaps late, refused, closed. Returns
-    the answers whose case was refused: what a revision makes of that row, the row does not tell."""
+def send_some(world, chance: random.Random, refusable: set[str]) -> None:
+    """As a courier and an agent would, a second later: sent, perhaps late, refused, closed. Refused
+    is only what is never decided again: what that would make of the row, the row does not tell."""
     world.now += timedelta(seconds=1)
-    refused = []
     for action in world.actions(state="waiting"):
         if action.due_at > world.now or action.amends is not None:
             continue
-        if action.opens_case and chance.random() < 0.1:
+        if action.response_id in refusable and action.opens_case and chance.random() < 0.4:
             change(world, action.id, state="parked", finished_at=world.now)
-            refused.append(action.response_id)
         elif not action.opens_case or chance.random() < 0.6:
             change(world, action.id, state="done", first_sent_at=world.now, remote_id="7")
     for action in world.actions(state="done"):
         if action.opens_case and not action.closed_at and chance.random() < 0.1:
             change(world, action.id, closed_at=world.now)
-    return refused
 
 
 def change(world, action: int, **values: Any) -> None:

@@ -130,6 +130,9 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
         if active not in (None, then.hash):
             today = _kept(connection, str(active), vocabulary, datetime.now(UTC))
         made = browsing.list_actions(connection, response=response, limit=None)
+        late = None
+        if decision.late_answer:
+            late = browsing.show_response(connection, decision.late_answer)
     facts = Facts.model_validate(decision.facts)
     was, now = (
         explain_rules(one.ruleset, facts) if one.ruleset is not None else None
@@ -151,6 +154,7 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
                 "ruleset": decision.ruleset,
                 "active_since": then.since,
                 "history": decision.history,
+                "late_answer": decision.late_answer,
                 "rules": _plain(was),
                 "owner": owner,
                 "actions": [row_dict(row) for row in made],
@@ -169,6 +173,8 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
         f"Decision {decision.number} of {decision.decided_at:%Y-%m-%d %H:%M:%S} UTC, "
         f"revision {facts.revision}, {_named(then)}"
     )
+    if decision.late_answer:
+        click.echo(_why_again(decision.late_answer, late))
     if was is None:
         click.echo(f"That ruleset cannot be loaded any more: {_GONE}.")
     else:
@@ -182,6 +188,15 @@ def _explain_response(ctx: click.Context, response: str, as_json: bool) -> int:
         print_owner(owner_today)
         print_asks(asks or [])
     return 0
+
+
+def _why_again(late_answer: str, row: Any) -> str:
+    given = row.answered_at if row is not None and row.erased_at is None else None
+    when = f", given {given:%Y-%m-%d %H:%M} UTC" if given else ""
+    return (
+        f"Decided again because of a late answer: {late_answer}{when}, came in, or was revised, "
+        "after this one was decided. A case may follow, a message to the customer does not."
+    )
 
 
 def _kept(connection: Connection, identity: str, vocabulary: Vocabulary, moment: datetime) -> _Kept:

@@ -8,22 +8,28 @@ also decides live; so what is said here is what will happen.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from connector.domain import Facts, Survey
-from connector.rules.examples import facts_of
+from connector.rules.examples import facts_of, history_of
 from connector.rules.lint.branches import Branch, Literal, TooMany, both, ways
 from connector.rules.lint.candidates import candidates, numbers, plain_number
+from connector.rules.lint.pasts import looks_back, pasts, values
 from connector.rules.match import View, holds
-from connector.rules.model import Condition, GivenText, Group, Vocabulary
+from connector.rules.model import Condition, GivenText, Group, HistoryText, Vocabulary
+from connector.rules.spans import plain
 from connector.text import fold
 
 _ANSWER = ("score", "segment", "survey")
 _NUMBERS_OF_HISTORY = ("history.answers", "history.detractor_answers", "history.open_cases")
-_HISTORY = ("history.previous_score", "history.previous_segment", *_NUMBERS_OF_HISTORY)
 
-TOGETHER = (*_ANSWER, *_HISTORY)  # one of them can say something about another
+TOGETHER = (
+    *_ANSWER,
+    "history.previous_score",
+    "history.previous_segment",
+    *_NUMBERS_OF_HISTORY,
+)  # one of them can say something about another
 Given = dict[str, Any]
 
 
@@ -103,13 +109,15 @@ class Answers:
         for one in branch:
             if one.condition.field not in _ANSWER:
                 fields.setdefault(one.condition.field, []).append(one)
-        history = {name: fields.pop(name) for name in _HISTORY if name in fields}
+        history = {name: fields.pop(name) for name in [*fields] if name.startswith("history.")}
+        back = {name: of for name, of in history.items() if looks_back(name)}
         given = self._given(self.cells[(cells & -cells).bit_length() - 1])
-        before = self._history(history)
-        if before is None:
+        before = self._history({name: of for name, of in history.items() if name not in back})
+        if before is None or not self._may_look_back(back, cells):
             return Found(None, True)
-        given |= {"history": before} if before else {}
-        unproven = False  # a field whose values cannot all be tried
+        tried = self._with_past(given, history) if back else before
+        unproven = tried is None  # there is a field whose values cannot all be tried
+        given |= {"history": tried} if tried else {}
         for field, literals in fields.items():
             values, complete = (
                 (self._vocabulary.sources or ("example",), True)
@@ -145,11 +153,53 @@ class Answers:
         survey = {"survey": cell["survey"]} if cell["survey"] != first else {}
         return {"score": cell["score"], **survey} if cell["score"] is not None else survey
 
+    def _may_look_back(self, fields: Mapping[str, list[Literal]], cells: int) -> bool:
+        """False where one of them cannot hold, whatever had been answered before."""
+        earlier = {"history.previous_score": 0, "history.previous_segment": 1}
+        largest = max(self._fall(number) for number in _bits(cells))
+        for name, literals in fields.items():
+            place = earlier.get(plain(name))
+            some: Sequence[Any] = (
+                values(name, literals, largest)
+                if place is None
+                else [pair[place] for pair in self._earlier]
+            )
+            if not any(_fit(literals, value) for value in some):
+                return False
+        return True
+
+    def _fall(self, number: int) -> int:
+        """How far a score can have fallen to the one of this cell."""
+        cell = self.cells[number]
+        return 0 if cell["score"] is None else self._scores(cell["survey"])[-1] - cell["score"]
+
+    def _scores(self, survey: str) -> list[int]:
+        mine = (cell["score"] for cell in self.cells if cell["survey"] == survey)
+        return [score for score in mine if score is not None]
+
+    def _with_past(self, given: Given, fields: Mapping[str, list[Literal]]) -> Given | None:
+        """A history with earlier answers for which all of these hold, if one is found easily."""
+        facts = self.facts(given)
+        surveys = self._vocabulary.surveys
+        survey = surveys.get(facts.survey) or Survey(id=facts.survey)
+        cases = _counts(fields.get("history.open_cases", []))
+        told = {"open_cases": cases[0]} if cases and cases[0] else {}
+        literals = [one for of in fields.values() for one in of]
+        for past in pasts(fields, facts.score, self._scores(survey.id)):
+            tried = HistoryText.model_construct(past=past, open_cases=cases[0] if cases else 0)
+            history = history_of(tried, survey, self._vocabulary)
+            view = View(facts.model_copy(update={"history": history}))
+            if all(holds(one.condition, view) is one.wanted for one in literals):
+                shown = [one.model_dump(exclude_none=True) for one in past]
+                return {**({"past": shown} if shown else {}), **told}
+        return None
+
     def _history(self, fields: Mapping[str, list[Literal]]) -> Given | None:
         """The parts that are asked for, so that they can be true together; None: they cannot."""
         if not fields:
             return {}
-        counts = [_counts(fields.get(name, [])) for name in _NUMBERS_OF_HISTORY]
+        named = [one for name in _NUMBERS_OF_HISTORY for one in fields.get(name, ())]
+        counts = [_counts(fields.get(name, []), named) for name in _NUMBERS_OF_HISTORY]
         earlier = [
             pair
             for pair in self._earlier
@@ -170,6 +220,10 @@ class Answers:
 _NOTHING = object()
 
 
+def _bits(mask: int) -> Iterator[int]:
+    return (number for number in range(mask.bit_length()) if mask >> number & 1)
+
+
 class _One(View):
     """One value, whatever the field is called."""
 
@@ -188,8 +242,9 @@ def _fit(literals: Sequence[Literal], value: Any) -> bool:
     return all(holds(one.condition, view) is one.wanted for one in literals)
 
 
-def _counts(literals: Sequence[Literal]) -> list[int]:
-    tried = {int(number) for number in numbers(literals) if number >= 0} | {0, 1, 2}
+def _counts(literals: Sequence[Literal], named: Sequence[Literal] = ()) -> list[int]:
+    """What fits, of the numbers that these or `named` compare with: one count bounds another."""
+    tried = {int(number) for number in numbers((*literals, *named)) if number >= 0} | {0, 1, 2}
     return [number for number in sorted(tried) if _fit(literals, number)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from connector.documents import Document
 from connector.domain import Problem, Severity
 from connector.rules.model import DEFAULT_ID, LOG, Group, Rule, Ruleset
+from connector.rules.spans import plain
 
 Way = tuple[str | int, ...]
 
@@ -35,7 +36,8 @@ class Places:
 
     def condition(self, rule: Rule, field: str) -> Way:
         """The way to the first line of `when` that asks for this field; else to `when`."""
-        return _search(self._raw(rule).get("when"), field, ("when",)) or ("when",)
+        name = plain(field)
+        return _search(self._raw(rule).get("when"), name, ("when",)) or ("when",)
 
     def problem(
         self,

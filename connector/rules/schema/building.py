@@ -25,6 +25,7 @@ from connector.rules.model import (
 from connector.rules.routes import RouteText
 from connector.rules.schema import times, words
 from connector.rules.schema.models import object_of, templated
+from connector.rules.spans import SPANNED, WITHIN
 
 Schema = dict[str, Any]
 Names = Mapping[str, Mapping[str, Sequence[str]]]  # sink id -> field of an action -> what exists
@@ -139,7 +140,7 @@ def _field(rule: FieldRule, vocabulary: Vocabulary) -> Schema:
     one = _value(rule, vocabulary)
     operators = OPERATORS[rule.type]
     types = [*_types(one), *(["array"] if "in" in operators else []), "object"]
-    return {
+    schema = {
         "title": rule.name,
         "description": words.field(rule),
         **_plain_or_list(one, types),
@@ -147,6 +148,10 @@ def _field(rule: FieldRule, vocabulary: Vocabulary) -> Schema:
         "properties": {word: _operator(word, rule, one) for word in operators},
         "additionalProperties": False,
     }
+    if rule.name in SPANNED:
+        schema["properties"][WITHIN] = {"description": words.WITHIN, **words.SPAN}
+        schema["dependencies"] = {WITHIN: {"minProperties": 2}}  # it says nothing alone
+    return schema
 
 
 def _operator(word: str, rule: FieldRule, one: Schema) -> Schema:

@@ -57,6 +57,8 @@ _FIELDS = {
     "history.previous_segment": "of the answer before",
     "history.open_cases": "cases of this customer that wait for a person",
     "history.days_since_contact": "whole days since a message to them, or a case of theirs",
+    "history.drop": "points below their highest earlier score on the same scale; 0: none",
+    "history.days_since_answer": "whole days between the answer before and this one",
 }
 _GROUPS_OF_FIELDS = {
     "customer": "of the person who answered",
@@ -72,6 +74,8 @@ DURATION: dict[str, Any] = {
     "maximum": 0,
     "examples": ["4h", "30m", "7d", "1h 30m"],
 }
+WITHIN = "how far back the operators beside it look, from when this answer was given"
+SPAN: dict[str, Any] = {**DURATION, "examples": ["90d", "365d", "30d", "12h"]}
 VALUES: dict[str, dict[str, Any]] = {
     "number": {"type": "number"},
     "count": {"type": "integer", "minimum": 0},

@@ -42,6 +42,24 @@ LINES = st.one_of(
         st.one_of(st.integers(0, 2), st.sampled_from([{"at_least": 1}, {"not": 0}])),
     ),
     st.tuples(
+        st.sampled_from(["history.answers", "history.detractor_answers", "history.drop"]),
+        st.fixed_dictionaries(
+            {
+                "within": st.sampled_from(["30d", "90d"]),
+                "at_least": st.integers(0, 9),
+            },
+            optional={"not": st.integers(0, 2), "at_most": st.integers(0, 9)},
+        ),
+    ),
+    st.tuples(
+        st.sampled_from(["history.drop", "history.days_since_answer"]),
+        st.sampled_from([0, 4, {"at_least": 8}, {"at_most": 3}, {"exists": False}]),
+    ),
+    st.tuples(
+        st.just("history.previous_segment"),
+        st.sampled_from([{"is": "promoter", "within": "30d"}, {"not": "passive", "within": "30d"}]),
+    ),
+    st.tuples(
         st.sampled_from(["comment", "customer.plan"]),
         st.one_of(
             st.fixed_dictionaries({"mentions": st.lists(WORDS, min_size=1, max_size=2)}),
@@ -82,6 +100,10 @@ GIVEN = st.fixed_dictionaries(
                     "previous_segment": "detractor",
                 },
                 {"answers": 1, "previous_score": 5, "previous_segment": "passive"},
+                {"past": [{"score": 5, "days_ago": 30}, {"score": 3, "days_ago": 30.01}]},
+                {"past": [{"score": 2, "days_ago": 4}] * 8 + [{"days_ago": 3}]},
+                {"past": [{"score": 5, "days_ago": 80}], "open_cases": 1},
+                {"past": [{"score": 10, "days_ago": 9, "survey": "partners"}]},
             ]
         ),
     }

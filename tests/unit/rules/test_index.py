@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.domain import Facts, History, Survey
+from connector.domain import Facts, History, PastAnswer, Survey
 from connector.rules.fields import OPERATORS, SEGMENTS, field_rule
 from connector.rules.index import Index
 from connector.rules.match import View, holds
 from connector.rules.model import Condition, Group, GroupWord, Rule, Ruleset, Vocabulary
 from connector.rules.operands import BadOperand, operand
+from connector.rules.spans import SPANNED, spanned
 from connector.rules.words import Finder, Word
 from connector.text import fold
 
@@ -27,6 +29,7 @@ VOCABULARY = Vocabulary(
 FIELDS = (
     *("score", "segment", "comment", "language", "survey", "source", "brand", "tags", "link"),
     *("history.answers", "history.previous_score", "history.previous_segment"),
+    *("history.drop", "history.days_since_answer", "history.detractor_answers"),
     *("customer.plan", "customer.value", "customer.vip", "customer.arr", "customer.language"),
     *("company.plan", "properties.x", "properties.y"),
 )
@@ -79,6 +82,8 @@ SCALARS = (
     *(None, True, False, 0, 1, 5, 5.0, 5.5, -3, 1e308, 10**400, float("nan"), float("-inf")),
     *TEXTS,
 )
+SPANS = (timedelta(days=1), timedelta(days=90), timedelta(hours=30))
+GIVEN_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NUMBERS = (0, 1, 2, 3, 5, 7, 9, 10, 5.5, -3)
 
 
@@ -93,7 +98,10 @@ def a_condition(chance: random.Random) -> Condition:
         except BadOperand:
             operator = chance.choice(OPERATORS[field.type])
             continue
-        return Condition(field.name, field.type, operator, wanted, probe)
+        name = field.name
+        if name in SPANNED and chance.random() < 0.7:
+            name = spanned(name, chance.choice(SPANS))
+        return Condition(name, field.type, operator, wanted, probe)
 
 
 def _wanted(chance: random.Random, operator: str) -> Any:
@@ -152,7 +160,21 @@ def some_facts(chance: random.Random) -> Facts:
             answers=chance.randint(0, 3),
             previous_score=chance.choice((None, 0, 3, 9)),
             previous_segment=chance.choice((None, *SEGMENTS)),  # type: ignore[arg-type]
+            past=tuple(_earlier(chance, days) for days in range(chance.randint(0, 4))),
         ),
+        answered_at=chance.choice((None, GIVEN_AT)),
+        decided_at=chance.choice((None, GIVEN_AT + timedelta(hours=1))),
+    )
+
+
+def _earlier(chance: random.Random, place: int) -> PastAnswer:
+    scale = chance.choice(((0, 10), (1, 10), (None, None)))
+    return PastAnswer(
+        answered_at=GIVEN_AT - chance.choice((*SPANS, timedelta(0), timedelta(days=45 * place))),
+        scale_low=scale[0],
+        scale_high=scale[1],
+        score=chance.choice((None, 0, 5, 9)),
+        segment=chance.choice((None, *SEGMENTS)),  # type: ignore[arg-type]
     )
 
 

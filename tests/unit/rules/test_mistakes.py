@@ -174,7 +174,8 @@ CONDITIONS = [
     ("      zzz: 1", "4:7: unknown field 'zzz' (allowed: score, segment, comment, language, "
      "survey, source, brand, tags, link, history.answers, history.detractor_answers, "
      "history.previous_score, history.previous_segment, history.open_cases, "
-     "history.days_since_contact, customer.NAME, company.NAME, properties.NAME)"),
+     "history.days_since_contact, history.drop, history.days_since_answer, customer.NAME, "
+     "company.NAME, properties.NAME)"),
     ("      history.answer: 1", "4:7: unknown field 'history.answer' "
      "(did you mean 'history.answers'?)"),
     ("      score: <= 6", "4:14: score: must be a whole number, not '<= 6' (write {at_most: 6})"),

@@ -16,6 +16,7 @@ from connector.cli.rules.surroundings import place_at
 from connector.documents import read
 from connector.rules.fields import OPERATORS, every_field
 from connector.rules.schema import Surroundings, rules_schema
+from connector.rules.spans import SPANNED
 from tests.unit.rules.conftest import VOCABULARY
 from tests.unit.rules.test_manual import blocks
 from tests.unit.rules.test_mistakes import ACTIONS, AROUND, CONDITIONS, NINE_TYPOS, SOME_THEN
@@ -100,9 +101,24 @@ def test_the_conditions_of_the_manual_are_right(sample: str) -> None:
 def test_every_field_offers_its_operators_and_says_what_they_are() -> None:
     for rule in every_field(VOCABULARY):
         field = SCHEMA["definitions"][f"field.{rule.name}"]
-        assert tuple(field["properties"]) == OPERATORS[rule.type]
+        more = ("within",) if rule.name in SPANNED else ()
+        assert tuple(field["properties"]) == (*OPERATORS[rule.type], *more)
         assert field["title"]
         assert all(part["description"] for part in (field, *field["properties"].values()))
+
+
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        ("history.drop: {at_least: 4, within: 90d}", True),
+        ("history.previous_segment: {is: promoter, within: 1h 30m}", True),
+        ("history.drop: {within: 90d}", False),
+        ("history.drop: {at_least: 4, within: soon}", False),
+        ("history.open_cases: {at_least: 1, within: 90d}", False),
+    ],
+)
+def test_a_time_stands_beside_an_operator_of_the_past(line: str, right: bool) -> None:
+    assert (not wrong(AROUND.format(when=f"      {line}", then=SOME_THEN))) is right
 
 
 def test_what_exists_here_is_filled_in() -> None:
