@@ -260,7 +260,9 @@ def test_pools_take_turns_from_their_first_member_and_cases_count_by_person(
     scores = (2, 8, 2, 2, 9)
     for number, score in enumerate((*scores, 1)):
         given = facts(score=score, language="en" if number == 5 else "es")
-        light = light_facts(given.model_copy(update={"positions": {"es": 7}}).model_dump())
+        light = light_facts(
+            given.model_copy(update={"positions": {"es": 7}}).model_dump(mode="json")
+        )
         past = Past(number, f"r{number}", None, 1, 1, True, START, light)
         tally.add(backtest.compare(past))
     assert {team: pair for (team, _), pair in tally.cases.items()} == {
@@ -281,7 +283,7 @@ def test_a_revision_keeps_its_turn(
     for number, (response, revision, revisions) in enumerate(
         (("a", 1, 2), ("b", 1, 1), ("a", 2, 2), ("c", 1, 1))
     ):
-        light = light_facts(facts(score=2, language="es").model_dump())
+        light = light_facts(facts(score=2, language="es").model_dump(mode="json"))
         # Both revisions are there before anything is sent.
         past = Past(number, response, None, revision, revisions, True, START, light)
         (effect,) = backtest.compare(past).active.effects.values()
