@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.rules import workload
 from benchmarks.rules.workload import Wish
-from connector.domain import Facts
+from connector.domain import MOST_PAST, Facts
 from connector.rules.model import RULES_FILE, RulesetText
 from connector.store import Store, activations, schema
 
@@ -38,7 +38,8 @@ _THEN: dict[str, list[dict[str, Any]]] = {
 
 
 def rules_text(changed: bool) -> str:
-    """A hundred rules; every fifth asks about the answer before, every tenth about open cases.
+    """A hundred rules; every fifth asks about the answer before, every tenth about open cases,
+    every tenth counts within a time.
     `changed`: some lines are different and one rule is new, as in an edited file."""
     rules = [_rule(number, wish) for number, wish in enumerate(workload.wishes(RULES))]
     if changed:
@@ -52,6 +53,8 @@ def _rule(number: int, wish: Wish) -> dict[str, Any]:
     (rule,) = json.loads(workload.rules_text([wish]))["rules"]
     if number % 10 == 0:
         rule["when"]["history.open_cases"] = {"at_most": 1}
+    if number % 10 == 5:
+        rule["when"]["history.detractor_answers"] = {"at_most": 2, "within": "180d"}
     return {**rule, "then": _THEN[wish.segment]}
 
 
@@ -102,9 +105,10 @@ def _rows(count: int, ruleset: str, now: datetime) -> Iterator[dict[str, list[An
     kinds = workload.answers(workload.wishes(RULES), 5_000)
     begin, step = now - timedelta(days=_DAYS - 1), timedelta(days=_DAYS - 2) / count
     some: dict[str, list[Any]] = {"responses": [], "decisions": [], "actions": []}
+    pasts: dict[int, list[dict[str, Any]]] = {}  # by customer, the newest answer first
     for number in range(count):
-        at = begin + number * step
-        _one(some, number, chance.randrange(count // _ANSWERS_EACH + 1), kinds, at, ruleset)
+        at, owner = begin + number * step, chance.randrange(count // _ANSWERS_EACH + 1)
+        _one(some, number, owner, kinds, at, ruleset, pasts.setdefault(owner, []))
         if len(some["decisions"]) == 20_000:
             yield some
             some = {name: [] for name in some}
@@ -118,16 +122,21 @@ def _one(
     kinds: list[Facts],
     at: datetime,
     ruleset: str,
+    past: list[dict[str, Any]],
 ) -> None:
     customer, response, said = _customer(owner), f"r{number * 2654435761 % 16**20:020x}", at
     facts = kinds[number % len(kinds)].model_dump(mode="json")
     facts["response_id"], facts["answered_at"] = response, said.isoformat()
     facts["customer"] |= {"email": f"{customer}@example.com", "name": f"Person {owner}"}
+    facts["history"] |= {"answers": len(past), "past": past[:MOST_PAST]}
     content = json.dumps({"record": str(number), "comment": facts["comment"]})
     when = at.strftime(_TIME)
     row = (response, str(number), customer, facts["score"], facts["segment"], content, response)
     some["responses"].append((*row, when, when))
     some["decisions"].append((number + 1, response, ruleset, json.dumps(facts), when))
+    scale = {"scale_low": facts["scale_low"], "scale_high": facts["scale_high"]}
+    answered = {"answered_at": facts["answered_at"], "score": facts["score"]}
+    past.insert(0, {**answered, **scale, "segment": facts["segment"]})
     if facts["segment"] == "detractor":
         closed = (at + timedelta(days=1 + owner % 5)).strftime(_TIME) if number % 3 else None
         some["actions"].append((f"nps-{response}", response, customer, when, when, when, closed))

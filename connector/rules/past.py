@@ -79,9 +79,10 @@ class _History(_light(History)):  # type: ignore[misc]  # made above
     def past(self) -> tuple[_Earlier, ...]:
         told = self._told
         if isinstance(told, list):
+            at, low, high, score, segment = _Earlier._fields
+            moment = datetime.fromisoformat
             told = self._told = tuple(
-                _Earlier(**{**one, "answered_at": datetime.fromisoformat(one["answered_at"])})
-                for one in told
+                [_Earlier(moment(o[at]), o[low], o[high], o[score], o[segment]) for o in told]
             )
         return cast("tuple[_Earlier, ...]", told)
 

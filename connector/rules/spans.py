@@ -6,7 +6,7 @@ It never comes from a clock, so that the past can be decided again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -80,17 +80,21 @@ def asked_at(facts: Facts) -> datetime | None:
     return facts.answered_at or facts.decided_at
 
 
-def _recent(facts: Facts, within: timedelta | None) -> Iterator[PastAnswer]:
+def _recent(facts: Facts, within: timedelta | None) -> Sequence[PastAnswer]:
     """Earlier answers, newest first; exactly `within` ago is still within."""
-    at = asked_at(facts)
-    for one in facts.history.past:
-        if within is not None and (at is None or at - one.answered_at > within):
-            return
-        yield one
+    at, past = asked_at(facts), facts.history.past
+    if within is None or not past:
+        return past
+    if at is None:
+        return ()
+    for number, one in enumerate(past):
+        if at - one.answered_at > within:
+            return past[:number]
+    return past
 
 
 def _answers(facts: Facts, within: timedelta | None) -> int:
-    return sum(1 for _ in _recent(facts, within))
+    return len(_recent(facts, within))
 
 
 def _detractor_answers(facts: Facts, within: timedelta | None) -> int:
@@ -98,13 +102,13 @@ def _detractor_answers(facts: Facts, within: timedelta | None) -> int:
 
 
 def _previous_score(facts: Facts, within: timedelta | None) -> int | None:
-    previous = next(_recent(facts, within), None)
-    return previous.score if previous else None
+    recent = _recent(facts, within)
+    return recent[0].score if recent else None
 
 
 def _previous_segment(facts: Facts, within: timedelta | None) -> str | None:
-    previous = next(_recent(facts, within), None)
-    return previous.segment if previous else None
+    recent = _recent(facts, within)
+    return recent[0].segment if recent else None
 
 
 _READERS: dict[str, Callable[[Facts, timedelta | None], Any]] = dict(

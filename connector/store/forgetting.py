@@ -73,7 +73,8 @@ def responses_of_key(connection: Connection, kind: str, value: str) -> tuple[str
         return None, []
     mine = select(responses.c.id).where(responses.c.customer_id == customer)
     mine = mine.order_by(responses.c.id)
-    connection.execute(mine.with_for_update())
+    # Not against what refers to them: who decides about the customer may be adding a decision.
+    connection.execute(mine.with_for_update(key_share=True))
     connection.execute(select(customers.c.id).where(customers.c.id == customer).with_for_update())
     return customer, list(connection.scalars(mine))
 

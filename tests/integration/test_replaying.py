@@ -16,6 +16,7 @@ from connector.cli.rules.replays import accounts_of
 from connector.domain import response_id
 from connector.replaying import Question
 from connector.rules.backtest import Compared
+from connector.rules.effects import DECIDED_AGAIN
 from connector.rules.load import load
 from connector.rules.model import Ruleset, RulesetText
 from connector.store import tables
@@ -76,6 +77,7 @@ default:
   then: [{slack.message: {channel: "#rest", text: "nothing matched"}}]
 """
 PEOPLE = [f"p{number}@example.com" for number in range(7)]
+BACK = "history.drop: {at_least: 4, within: 30d}"
 ORDERLY = "olga@example.com"  # answers once at a time and never changes her mind
 
 
@@ -202,6 +204,41 @@ def test_under_the_rules_that_decided_it_the_past_comes_out_as_it_was(make_world
             outcomes.update(made)
     assert {kind for kind, *_ in outcomes} >= {"zendesk.ticket", "email.thank_you", "slack.message"}
     assert {why for *_, why in outcomes if why}, "no mail was withheld: the test proves little"
+    assert any(row.late_answer for row in rows), "no answer was late: the test proves little"
+
+
+def test_an_answer_that_was_decided_again_counts_once_with_what_was_known_in_the_end(make_world):
+    world = make_world(RULES, added_before=timedelta(days=30))
+    for number, (score, days) in enumerate(((5, 1), (8, 1.5), (9, 2))):
+        given = (world.now - timedelta(days=days)).isoformat()
+        world.answer(id=str(number), score=score, email="ana@example.com", at=given)
+    looking_back = RULES.replace("history.previous_segment: promoter", BACK)
+    assert looking_back != RULES
+    tally = replaying.replay(world.workspace.store.url, question(world, looking_back)).tally
+
+    assert (tally.decisions, tally.answers) == (6, 3)
+    assert tally.rules["fallen", "answers"] == [0, 1]
+    assert tally.rules["fallen", "zendesk.ticket"] == [0, 1]
+    assert tally.rules["thanks", "email.thank_you"] == [2, 2], "no mail twice, none too many"
+    assert {(one.change, one.kind) for one in tally.differences} == {
+        ("appears", "zendesk.ticket"),
+        ("disappears", "slack.message"),  # of `default`
+    }
+
+
+def test_a_message_that_only_a_late_answer_brings_is_not_made_in_a_replay_either(make_world):
+    rules = RULES.replace("[promoter, passive]}", "[promoter, passive]}, history.answers: 1")
+    world = make_world(rules, added_before=timedelta(days=30))
+    for number, days in enumerate((1, 1.5)):
+        given = (world.now - timedelta(days=days)).isoformat()
+        world.answer(id=str(number), score=8, email="ana@example.com", at=given)
+    found = comparisons(world, replace(question(world, rules), active=ruleset(world, rules)))
+
+    assert [(one.past.again, one.past.is_last) for one in found] == [
+        (False, False), (False, True), (True, True),
+    ]  # fmt: skip
+    mails = [e.withheld for e in found[-1].active.effects.values() if e.asked.action.to_customer]
+    assert mails == [DECIDED_AGAIN]
 
 
 def test_what_stood_before_the_time_that_is_replayed_counts(make_world):

@@ -41,6 +41,20 @@ def decided(world, **answer: Any) -> str:
     return str(response.id)
 
 
+def test_an_answer_that_is_written_down_may_have_a_past(run: Run, world) -> None:
+    drop = "segment: detractor, history.drop: {at_least: 4, within: 90d}"
+    activate(world, RULES.replace("segment: detractor, comment: {mentions: refund}", drop))
+    past = '{"score": 3, "history": {"past": [{"score": 9, "days_ago": 90}]}}'
+    code, out, _ = run("--given", past)
+    assert code == 0
+    assert "fired  refund\n" in out
+    assert "+ history.drop within 90d is at least 4: saw 6" in out
+    assert (
+        "history.drop within 90d is at least 4: saw nothing"
+        in run("--given", past.replace("90}", "90.1}"))[1]
+    )
+
+
 def test_as_decided_then_and_as_todays_rules_would(run: Run, world) -> None:
     response = decided(world, score=2, comment="a refund!")
     then = run(response, "--json")
