@@ -18,9 +18,11 @@ from sqlalchemy.exc import IntegrityError
 
 from connector import __version__, faultpoints
 from connector.errors import Invalid
-from connector.judging import judge
+from connector.facts import gather
+from connector.judging import Pending, judge
 from connector.ordering import place_orders
 from connector.placing import Placed
+from connector.rules.effects import quiet_by_age
 from connector.store import alarms, answers, arrivals, recovering
 from connector.store.arrivals import Settled
 from connector.store.database import Collided, StoreDown, is_down
@@ -203,6 +205,8 @@ class _Turn:
             alone = self._alone(words)
             done.outcomes.extend(alone.outcomes)
             done.sinks.update(alone.sinks)
+            if self.is_over:
+                break
         return done
 
     def _alone(self, words: Words, again: bool = True) -> _Group:
@@ -224,9 +228,21 @@ class _Turn:
             return _Group(outcomes, set())
         placed: list[Placed] = []
         rows: list[dict[str, Any]] = []
-        judged, took_turns = judge(connection, self.workspace, self._ruleset, kept, now)
+        within = self.workspace.settings.act_on_customers_within
+        pending = [
+            Pending(
+                facts,
+                one.customer,
+                one.stranger,
+                quiet_by_age(one.answered_at, now, within),
+                acts=not one.history,
+            )
+            for one, facts in zip(kept, gather(connection, kept, now), strict=True)
+        ]
+        vocabulary = self.workspace.vocabulary
+        judged, took_turns = judge(connection, vocabulary, self._ruleset, pending, now)
         self.is_over = self.is_over or (took_turns and self._short)
-        for one, facts, verdict, quiet in judged:
+        for one, asked, (facts, verdict) in zip(kept, pending, judged, strict=True):
             told = facts.model_dump(mode="json")
             rows.append(
                 {
@@ -242,7 +258,7 @@ class _Turn:
             )
             if not one.history:
                 again = self._moment.comes_again(one.answered_at)
-                placed.append(Placed(facts, told, verdict, one.customer, quiet, again))
+                placed.append(Placed(facts, told, verdict, one.customer, asked.quiet, again))
             change: Change = "new" if one.revision == 1 else "revised"
             outcomes.append(Outcome(one.words.arrival, change, response=facts.response_id))
         numbers = answers.add_decisions(connection, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connector.domain import Facts, History, Scalar
-from connector.store import answers, effects, people, turns
+from connector.store import answers, people
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,36 +13,24 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from connector.rules.model import Ruleset
     from connector.understanding import Kept
 
 FALLBACK_LANGUAGE = "en"
 
 
-def gather(
-    connection: Connection, kept: Sequence[Kept], ruleset: Ruleset, now: datetime
-) -> list[Facts]:
-    """The facts about each; their customers are locked until the transaction ends. Looked up is
-    only what this ruleset asks for."""
+def gather(connection: Connection, kept: Sequence[Kept], now: datetime) -> list[Facts]:
+    """The facts about each; their customers are locked until the transaction ends."""
     known = [one.known_customer for one in kept if one.known_customer is not None]
-    mine = [one.words.response for one in kept]
     attributes = people.attributes(connection, known)
-    histories = answers.histories(connection, known, mine)
-    earlier = effects.earlier_effects(connection, known, mine, ruleset.recall, now)
-    turns_of = [one.words.response for one in kept if one.revision > 1] if ruleset.routing else []
-    positions = turns.taken(connection, turns_of)
+    histories = answers.histories(connection, known, [one.words.response for one in kept])
     found: list[Facts] = []
     for one in kept:
-        person = one.known_customer
-        customer, company = attributes[person] if person is not None else ({}, {})
-        history = histories.get(person, History()) if person is not None else History()
-        if person in earlier:
-            history = history.model_copy(update=earlier[person]._asdict())
-        facts = gather_facts(one, customer, company, history)
-        more: dict[str, object] = {"decided_at": now, "customer_id": one.customer}
-        if one.words.response in positions:
-            more["positions"] = positions[one.words.response]
-        found.append(facts.model_copy(update=more))
+        if one.known_customer is None:
+            found.append(gather_facts(one, {}, {}, History(), now))
+            continue
+        customer, company = attributes[one.known_customer]
+        history = histories.get(one.known_customer, History())
+        found.append(gather_facts(one, customer, company, history, now))
     return found
 
 
@@ -51,6 +39,7 @@ def gather_facts(
     known: Mapping[str, Scalar],
     company: Mapping[str, Scalar],
     history: History,
+    now: datetime,
 ) -> Facts:
     """`known`: what is stored about the customer; what the answer itself tells wins."""
     content, survey = one.words.content, one.words.survey
@@ -77,6 +66,7 @@ def gather_facts(
         comment=content.comment.strip(),
         language=str(language or FALLBACK_LANGUAGE).lower(),
         answered_at=one.answered_at,
+        decided_at=now,
         link=content.link,
         tags=content.tags,
         properties=content.properties,
