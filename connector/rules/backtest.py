@@ -20,12 +20,13 @@ from connector.rules.index import Index
 from connector.rules.made import Asked, Effect, Effects, Known, Outcome, Plan, Recalled, asked_key
 from connector.rules.memory import Memory, Remembered
 from connector.rules.model import Action, Condition, Group, Rule, Ruleset
-from connector.rules.past import Fate, Past, owner_of
+from connector.rules.past import Past, owner_of
 from connector.rules.routing import Assigned
 from connector.rules.teams import Teams, team_of, told
+from connector.rules.templates import TextTemplate
 
 OPEN_CASES, CONTACT = "history.open_cases", "history.days_since_contact"
-_NOTHING = Outcome((), {})
+_NOTHING, _STRANGER = Outcome((), {}), Recalled(0)
 _MOST_PLANS = 50_000  # sets of rules that matched together; then the oldest are forgotten
 
 
@@ -53,7 +54,7 @@ class Side:
         """What this side knows of the customer now."""
         cases = self._open_cases(past, customer)
         if not self._memory:
-            return Recalled(cases)
+            return Recalled(cases) if cases else _STRANGER
         return Recalled(cases, *self._memory.of(customer, past.response, past.at))
 
     def _open_cases(self, past: Past, customer: str | None) -> int:
@@ -113,24 +114,29 @@ class Side:
         return None
 
     def _why_withheld(self, past: Past, asked: Asked, has_case: bool, others: int) -> str:
-        withheld = ""
-        if asked.action.to_customer:
+        action, withheld = asked.action, ""
+        if action.to_customer:
             address = past.facts.customer.get("email")
             withheld = why_withheld(past.quiet, address, has_case, others)
-        return withheld or refusal(asked.rule_id, asked.action, past.facts)
+        if action.cap and not withheld:
+            return refusal(asked.rule_id, action, past.facts)
+        return withheld
 
     def _effect(self, past: Past, asked: Asked, withheld: str, who: Assigned | None) -> Effect:
         action, now = asked.action, past.at
-        team = told(asked.team, action, past.facts, who)
+        team = asked.team
+        if isinstance(team, TextTemplate):
+            team = told(team, action, past.facts, who)
         if withheld:
             return Effect(asked, team, None, None, withheld)
         pool = who.pool if who is not None and action.routed else ""
         fate = self._known.fates.get((past.response, asked.key))
-        if fate is None:
-            after = self._known.closes_after if action.opens_case else None
-            fate = Fate(now + action.settle, None if after is None else now + after)
-        sent_at, ended_at, refused = fate
-        return Effect(asked, team, sent_at, ended_at, made_at=now, refused=refused, pool=pool)
+        if fate is not None:
+            sent_at, ended_at, refused = fate
+            return Effect(asked, team, sent_at, ended_at, "", False, now, refused, pool)
+        after = self._known.closes_after if action.opens_case else None
+        ended_at = None if after is None else now + after
+        return Effect(asked, team, now + action.settle, ended_at, "", False, now, False, pool)
 
     def _remember(self, customer: str, response: str, effects: Effects) -> None:
         theirs = [one for one in self._open.get(customer, ()) if one[0] != response]
@@ -224,7 +230,7 @@ class Backtest:
         cut = bisect_left(held, border)
         mine = tuple(held[:cut])
         active = self.active.decide(past, customer, mine, here.open_cases)
-        if here != there:
+        if here is not there and here != there:
             self._put(past, there)
             if self._asks:
                 held = self._index.matching(facts)
