@@ -22,8 +22,9 @@ from pydantic_core import from_json
 from connector.domain import PastEffect
 from connector.errors import ConnectorError
 from connector.ports import Params
-from connector.rules.backtest import Asked, Backtest, Compared, Effect, Known, asked_key
+from connector.rules.backtest import Backtest, Compared
 from connector.rules.effects import effect_parts, quiet_by_age
+from connector.rules.made import Asked, Effect, Known, asked_key
 from connector.rules.memory import Remembered
 from connector.rules.model import Action, Ruleset
 from connector.rules.past import Fate, Past, light_facts

@@ -1,16 +1,15 @@
 """What a ruleset would have done with the decisions of the past, one after the other. Pure.
 
 The kept facts are what rules saw then. Only what depends on the rules themselves is worked out
-anew: which cases a customer has open. Everything else about an answer's history had been decided
-before it, whatever the rules were.
+anew: which cases a customer has open, what caps and contacts count, whose turn it is in a pool.
+Everything else about an answer's history had been decided before it, whatever the rules were.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 
 from connector.domain import Facts, PastEffect
@@ -18,103 +17,17 @@ from connector.rules.caps import Cap, refusal
 from connector.rules.decide import reading_of
 from connector.rules.effects import DECIDED_AGAIN, effect_parts, why_withheld
 from connector.rules.index import Index
+from connector.rules.made import Asked, Effect, Effects, Known, Outcome, Plan, Recalled, asked_key
 from connector.rules.memory import Memory, Remembered
 from connector.rules.model import Action, Condition, Group, Rule, Ruleset
-from connector.rules.past import Fate, Past, owner_of
+from connector.rules.past import Past, owner_of
 from connector.rules.routing import Assigned
 from connector.rules.teams import Teams, team_of, told
 from connector.rules.templates import TextTemplate
 
 OPEN_CASES, CONTACT = "history.open_cases", "history.days_since_contact"
+_NOTHING, _STRANGER = Outcome((), {}), Recalled(0)
 _MOST_PLANS = 50_000  # sets of rules that matched together; then the oldest are forgotten
-
-
-class Asked(NamedTuple):
-    """An action as the replay sees it. `key` tells it apart from all others of one answer; `team`
-    is a template where it depends on the answer."""
-
-    key: str
-    rule_id: str
-    action: Action
-    team: str | TextTemplate
-
-
-class Plan(NamedTuple):
-    """What follows when just these rules match."""
-
-    fired: tuple[str, ...]
-    asked: tuple[Asked, ...]
-    has_case: bool
-    held_out: tuple[str, ...]  # of those that fired
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something that would have been made. `sent_at`: from when on it cannot be taken back; None:
-    never. `ended_at`: until when the case was open; None: to the end. `stood`: it was there before
-    the first decision that is replayed. `made_at`: when it was decided. `refused`: it ended so that
-    it never was. `pool`: the one whose turn named the team."""
-
-    asked: Asked
-    team: str
-    sent_at: datetime | None
-    ended_at: datetime | None
-    withheld: str = ""
-    stood: bool = False
-    made_at: datetime | None = None
-    refused: bool = False
-    pool: str = ""
-
-    def is_sent(self, now: datetime) -> bool:
-        return self.sent_at is not None and self.sent_at <= now
-
-    def is_open(self, now: datetime) -> bool:
-        return self.ended_at is None or self.ended_at > now
-
-
-Effects = dict[str, Effect]  # of one answer, by `Asked.key`
-
-
-class Outcome(NamedTuple):
-    """Where an answer stands after a decision."""
-
-    fired: tuple[str, ...]
-    effects: Effects
-    held_out: tuple[str, ...] = ()
-
-
-class Recalled(NamedTuple):
-    """What one ruleset would know of a customer: cases of their other answers that would be open,
-    effects that caps count, days since a contact."""
-
-    open_cases: int
-    effects: tuple[PastEffect, ...] = ()
-    days: int | None = None
-
-
-_NOTHING = Outcome((), {})
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known about the time that is replayed.
-
-    `accounts`: sink -> what its vendor limits. `fates`: by response and `Asked.key`. `standing`:
-    what was there before the first decision, by response. `closes_after`: how long a case is taken
-    to be open that never was; None: to the end. `earlier`: what caps and contacts count from
-    before the first decision, by customer.
-    """
-
-    accounts: Mapping[str, str]
-    fates: Mapping[tuple[str, str], Fate]
-    standing: Mapping[str, Sequence[tuple[str | None, Effect]]]
-    closes_after: timedelta | None = None
-    earlier: Mapping[str, Sequence[Remembered]] = field(default_factory=dict)
-
-
-def asked_key(opens_case: bool, account: str, kind: str, parts: tuple[str, str]) -> str:
-    """One case for each account; anything else by its kind and `effect_parts`."""
-    return f"case {account}" if opens_case else " ".join((kind, *parts))
 
 
 class Side:
@@ -141,7 +54,7 @@ class Side:
         """What this side knows of the customer now."""
         cases = self._open_cases(past, customer)
         if not self._memory:
-            return Recalled(cases)
+            return Recalled(cases) if cases else _STRANGER
         return Recalled(cases, *self._memory.of(customer, past.response, past.at))
 
     def _open_cases(self, past: Past, customer: str | None) -> int:
@@ -175,7 +88,7 @@ class Side:
 
     def _placed(self, past: Past, plan: Plan, others: int, before: Effects) -> Effects:
         """As `connector.ordering` places a verdict: what was sent stays, the rest is replaced."""
-        now, who = past.at, self._whom(past, plan, others, before)
+        now, who = past.at, self._whom(past, plan, others, before) if plan.routed else None
         effects = {key: old for key, old in before.items() if old.withheld or old.is_sent(now)}
         has_case = plan.has_case or any(
             old.asked.action.opens_case and old.is_sent(now) and old.is_open(now)
@@ -205,26 +118,32 @@ class Side:
     def _why_withheld(
         self, past: Past, asked: Asked, has_case: bool, others: int, before: Effect | None
     ) -> str:
-        if not asked.action.to_customer:
-            return refusal(asked.rule_id, asked.action, past.facts)
-        if past.again and (before is None or before.withheld):
-            return before.withheld if before else DECIDED_AGAIN
-        address = past.facts.customer.get("email")
-        withheld = why_withheld(past.quiet, address, has_case, others)
-        return withheld or refusal(asked.rule_id, asked.action, past.facts)
+        action, withheld = asked.action, ""
+        if action.to_customer:
+            if past.again and (before is None or before.withheld):
+                return before.withheld if before else DECIDED_AGAIN
+            address = past.facts.customer.get("email")
+            withheld = why_withheld(past.quiet, address, has_case, others)
+        if action.cap and not withheld:
+            return refusal(asked.rule_id, action, past.facts)
+        return withheld
 
     def _effect(self, past: Past, asked: Asked, withheld: str, who: Assigned | None) -> Effect:
         action, now = asked.action, past.at
-        team = told(asked.team, action, past.facts, who)
+        team = asked.team
+        if isinstance(team, TextTemplate):
+            team = told(team, action, past.facts, who)
         if withheld:
             return Effect(asked, team, None, None, withheld)
         pool = who.pool if who is not None and action.routed else ""
         fate = self._known.fates.get((past.response, asked.key))
-        if fate is None:
-            after = self._known.closes_after if action.opens_case else None
-            fate = Fate(self._sends_at(past, action), None if after is None else now + after)
-        sent_at, ended_at, refused = fate
-        return Effect(asked, team, sent_at, ended_at, made_at=now, refused=refused, pool=pool)
+        if fate is not None:
+            sent_at, ended_at, refused = fate
+            return Effect(asked, team, sent_at, ended_at, "", False, now, refused, pool)
+        after = self._known.closes_after if action.opens_case else None
+        ended_at = None if after is None else now + after
+        sent_at = self._sends_at(past, action)
+        return Effect(asked, team, sent_at, ended_at, "", False, now, False, pool)
 
     def _sends_at(self, past: Past, action: Action) -> datetime:
         ready = past.at + action.settle
@@ -270,7 +189,8 @@ class Side:
         fired = tuple(self.ruleset.rules[number].id for number in reading.fired)
         held_out = tuple(self.ruleset.rules[number].id for number in sorted(reading.held_out))
         has_case = any(action.opens_case for _, _, action in reading.actions)
-        return Plan(fired, tuple(asked.values()), has_case, held_out)
+        routed = any(action.routed for _, _, action in reading.actions)
+        return Plan(fired, tuple(asked.values()), has_case, held_out, routed)
 
     def _asked(self, rule_id: str, action: Action) -> Asked:
         parts = effect_parts(action.to_customer, action.sink, rule_id)
@@ -323,19 +243,15 @@ class Backtest:
         held = self._index.matching(facts)
         cut = bisect_left(held, border)
         mine = tuple(held[:cut])
-        if here != there and self._asks:
-            self._put(past, there)
-            held = self._index.matching(facts)
-            cut = bisect_left(held, border)
-            theirs = tuple(held[cut:])
-            self._put(past, here)
-        else:
-            theirs = tuple(held[cut:])
         active = self.active.decide(past, customer, mine, here.open_cases)
-        self._put(past, there)
-        return Compared(
-            past, active, self.candidate.decide(past, customer, theirs, there.open_cases)
-        )
+        if here is not there and here != there:
+            self._put(past, there)
+            if self._asks:
+                held = self._index.matching(facts)
+                cut = bisect_left(held, border)
+        theirs = tuple(held[cut:])
+        candidate = self.candidate.decide(past, customer, theirs, there.open_cases)
+        return Compared(past, active, candidate)
 
     def _put(self, past: Past, recalled: Recalled) -> None:
         """What this side knows becomes a fact."""

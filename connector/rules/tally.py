@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from connector.domain import Facts
-from connector.rules.backtest import Compared, Effect, Outcome
+from connector.rules.backtest import Compared
+from connector.rules.made import Effect, Outcome
 from connector.text import one_line
 
 Key = TypeVar("Key")

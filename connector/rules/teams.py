@@ -61,8 +61,6 @@ class Teams:
         return found
 
 
-def told(team: str | TextTemplate, action: Action, facts: Facts, who: Assigned | None) -> str:
+def told(team: TextTemplate, action: Action, facts: Facts, who: Assigned | None) -> str:
     """The team by name."""
-    if not isinstance(team, TextTemplate):
-        return team
     return filled(team, facts, who.owner if who else "").strip() or nobody(action)

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connector.domain import Facts
-from connector.rules.backtest import Backtest, Compared, Known
+from connector.rules.backtest import Backtest, Compared
+from connector.rules.made import Known
 from connector.rules.model import Ruleset
 from connector.rules.past import Fate, Past, light_facts
 from connector.rules.tally import Tally, by_day, days_between, load
