@@ -19,6 +19,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from connector.store.gathering import GROUPED
 from connector.store.tables import actions, decisions, responses
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _STREAMED = 2_000  # rows that are held at once
 _HALF = tuple("01234567")  # the last characters of ids in one of two halves; they are hex
 _OWNER = func.coalesce(responses.c.customer_id, decisions.c.response_id)
 _LAST = func.substr(_OWNER, func.length(_OWNER), 1)
+_SENT = case((actions.c.state == GROUPED, actions.c.finished_at), else_=actions.c.first_sent_at)
 _ENDED = case((actions.c.state == "parked", actions.c.finished_at), else_=actions.c.closed_at)
 
 
@@ -124,7 +126,7 @@ def real_effects(connection: Connection, since: datetime, half: int | None = Non
             actions.c.to_customer,
             actions.c.state,
             raw_time(actions.c.created_at),
-            raw_time(actions.c.first_sent_at),
+            raw_time(_SENT),
             raw_time(_ENDED),
         )
         .join_from(actions, responses, actions.c.response_id == responses.c.id)
