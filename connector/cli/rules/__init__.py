@@ -16,6 +16,10 @@ _COMMANDS = {
     "explain": ("connector.cli.rules.explain:explain", "Say why each rule fired for an answer."),
     "calendar": ("connector.cli.rules.calendar:calendar", "Print when a calendar is open."),
     "try": ("connector.cli.rules.trying:try_", "Replay past answers under changed rules."),
+    "report": (
+        "connector.cli.rules.report:report",
+        "Say what rules do, and what each shadow would.",
+    ),
     "schema": ("connector.cli.rules.schema:schema", "Write the JSON Schema for your editor."),
 }
 
