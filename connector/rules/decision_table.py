@@ -60,7 +60,9 @@ def decision_table(ruleset: Ruleset, few: int = 1_000_000) -> DecisionTable:
     rows.append((("",), ("default",), ("no live rule",), *nothing, default, ()))
     grouped = any(isinstance(one, Group) for rule in ruleset.rules for one in rule.when.members)
     columns = ("#", "rule", "status", *map(one_line, fields), "actions", "owner")
-    return DecisionTable(columns, tuple(rows), _GROUPED if grouped else "")
+    calendars = (one_line(f"{one}.") for one in ruleset.timetable.calendars.values())
+    legend = " ".join([*([_GROUPED] if grouped else []), *calendars])
+    return DecisionTable(columns, tuple(rows), legend)
 
 
 def _lines(*lines: str) -> Cell:
