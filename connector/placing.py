@@ -125,6 +125,7 @@ class Placing:
             due_at=respond_by,
             windows=times.windows(intent.send_hours, survey, due_at),
         )
+        unsaid = {"facts", "digest"} if order.windows else {"facts", "digest", "windows"}
         return {
             "key": key,
             "response_id": self.facts.response_id,
@@ -138,7 +139,7 @@ class Placing:
             "opens_case": kind.opens_case,
             "to_customer": kind.to_customer,
             "amends": None,
-            "order": order.model_dump(mode="json", exclude={"facts"}) | {"facts": self._told},
+            "order": order.model_dump(mode="json", exclude=unsaid) | {"facts": self._told},
             "state": state,
             "due_at": due_at,
             "respond_by": respond_by,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from zoneinfo import ZoneInfo
 
 from connector.rules import public_holidays
@@ -51,10 +51,26 @@ class Calendar:
             return ""
         return public_holidays.of_year(self.country, self.region, day.year).get(day, "")
 
+    def __str__(self) -> str:
+        """`office: mon-thu 09:00-14:00 + 15:30-18:30, fri 09:00-15:00; Europe/Madrid`."""
+        hours: list[str] = []
+        for spans, days in groupby(enumerate(self.week), key=lambda one: one[1]):
+            first, *more = (WEEKDAYS[number] for number, _ in days)
+            last = f"-{more[-1]}" if more else ""
+            if spans:
+                hours.append(f"{first}{last} {' + '.join(map(_said, spans))}")
+        where = f"{self.country} {self.region or ''}".strip()
+        parts = [self.zone or "in the survey's zone", f"holidays of {where}" if where else ""]
+        return "; ".join(filter(None, (f"{self.name}: {', '.join(hours)}", *parts)))
+
     def usual_year(self) -> timedelta:
         """The working time of 52 weeks without holidays."""
         minutes = sum(end - begin for spans in self.week for begin, end in spans)
         return timedelta(minutes=minutes * 52)
+
+
+def _said(span: tuple[int, int]) -> str:
+    return "-".join(f"{minutes // 60:02}:{minutes % 60:02}" for minutes in span)
 
 
 class WorkingTime:

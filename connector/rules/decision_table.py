@@ -68,7 +68,9 @@ def decision_table(ruleset: Ruleset, few: int = 1_000_000) -> DecisionTable:
     conditions = [*(rule.when for rule in ruleset.rules), *(line.when for line in routes)]
     grouped = any(isinstance(one, Group) for when in conditions for one in when.members)
     columns = ("#", "rule", "status", *map(one_line, fields), "actions", "owner")
-    return DecisionTable(columns, tuple(rows), _GROUPED if grouped else "")
+    calendars = (one_line(f"{one}.") for one in ruleset.timetable.calendars.values())
+    legend = " ".join([*([_GROUPED] if grouped else []), *calendars])
+    return DecisionTable(columns, tuple(rows), legend)
 
 
 def _lines(*lines: str) -> Cell:

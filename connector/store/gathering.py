@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, case, select, update
 
+from connector.store.sets import in_chunks
 from connector.store.tables import actions
 
 if TYPE_CHECKING:
@@ -26,18 +27,19 @@ def ripe(connection: Connection, sinks: Iterable[str], now: datetime) -> Sequenc
     return connection.execute(statement.order_by(actions.c.id).with_for_update()).all()
 
 
-def let_go(connection: Connection, ids: Collection[int]) -> None:
+def let_go(connection: Connection, ids: Sequence[int]) -> None:
     """They go out on their own."""
     _change(connection, ids, state="waiting", digest=None)
 
 
-def group(connection: Connection, ids: Collection[int], digest: int, now: datetime) -> None:
+def group(connection: Connection, ids: Sequence[int], digest: int, now: datetime) -> None:
     """The action `digest` tells them."""
     _change(connection, ids, state=GROUPED, grouped_in=digest, finished_at=now)
 
 
-def _change(connection: Connection, ids: Collection[int], **values: object) -> None:
-    connection.execute(update(actions).where(actions.c.id.in_(ids)).values(**values))
+def _change(connection: Connection, ids: Sequence[int], **values: object) -> None:
+    for some in in_chunks(ids):
+        connection.execute(update(actions).where(actions.c.id.in_(some)).values(**values))
 
 
 def is_made(connection: Connection, digest: str) -> bool:

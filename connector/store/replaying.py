@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from connector.store.effects import GONE
+from connector.store.gathering import GROUPED
 from connector.store.tables import actions, decisions, responses
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _HALF = tuple("01234567")  # the last characters of ids in one of two halves; th
 _OWNER = func.coalesce(responses.c.customer_id, decisions.c.response_id)
 _LAST = func.substr(_OWNER, func.length(_OWNER), 1)
 _AGAIN = decisions.c.late_answer.is_not(None)
+_SENT = case((actions.c.state == GROUPED, actions.c.finished_at), else_=actions.c.first_sent_at)
 _ENDED = case((actions.c.state == "parked", actions.c.finished_at), else_=actions.c.closed_at)
 
 
@@ -141,7 +143,7 @@ def real_effects(connection: Connection, since: datetime, half: int | None = Non
             actions.c.to_customer,
             actions.c.state,
             raw_time(actions.c.created_at),
-            raw_time(actions.c.first_sent_at),
+            raw_time(_SENT),
             raw_time(_ENDED),
         )
         .join_from(actions, responses, actions.c.response_id == responses.c.id)

@@ -285,6 +285,7 @@ def test_who_is_erased_is_in_no_digest_any_more(post, stage):
         [digest] = digests(post)
         assert digest.state == ("in_doubt" if stage == "sending" else "done")
         assert len(chat.sent) == sent, "it is not sent again"
+        assert story(post, digest.id).request is None
         assert "slack.message" in [place.kind for place in found.at_vendors]
     else:
         assert len(chat.sent) == sent + 1, "the others' alert goes out"

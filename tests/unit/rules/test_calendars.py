@@ -136,6 +136,16 @@ def test_the_hours_of_the_place_count_whatever_the_zone_of_the_moment():
     assert MADRID.is_open(at("2026-11-25 12:00", "America/New_York")) is True
 
 
+def test_a_calendar_says_its_hours_in_a_line():
+    split, short = ((540, 840), (930, 1110)), ((600, 1440),)
+    week = (split, split, (), (), split, short, short)
+    calendar = Calendar("office", week, country="ES", region="MD")
+    assert str(calendar) == (
+        "office: mon-tue 09:00-14:00 + 15:30-18:30, fri 09:00-14:00 + 15:30-18:30, "
+        "sat-sun 10:00-24:00; in the survey's zone; holidays of ES MD"
+    )
+
+
 def test_the_next_opening_is_now_where_it_is_open():
     now = at("2026-11-25 10:00", "Europe/Madrid")
     assert MADRID.next_open(now) == now

@@ -73,7 +73,9 @@ MAIL = (
 
 
 def test_the_table_says_which_hours_count(ruleset):
-    rows = decision_table(ruleset(MAIL)).rows
+    table = decision_table(ruleset(MAIL))
+    assert table.legend == "office: mon-fri 09:00-17:00; Europe/Madrid."
+    rows = table.rows
     actions = [row[-2] for row in rows]
     assert actions[0] == ("email.thank_you: send_hours office",)
     assert actions[1] == (
