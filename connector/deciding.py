@@ -153,6 +153,9 @@ class _Turn:
     ) -> None:
         self.connection, self.workspace, self.now = connection, workspace, moment.now
         self._ruleset, self._moment = ruleset, moment
+        self._spoken = workspace.settings.spoken | ruleset.languages
+        if not workspace.settings.detect_language:
+            self._spoken = frozenset()
         self.heard: set[str] = set()  # sources that gave an answer
 
     def decide(self, found: Sequence[Arrival]) -> Decided:
@@ -221,7 +224,7 @@ class _Turn:
             return _Group(outcomes, set())
         placed: list[Placed] = []
         rows: list[dict[str, Any]] = []
-        for one, facts in zip(kept, gather(connection, kept), strict=True):
+        for one, facts in zip(kept, gather(connection, kept, self._spoken), strict=True):
             verdict = decide(self._ruleset, facts)
             told = facts.model_dump(mode="json")
             rows.append(

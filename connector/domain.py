@@ -22,6 +22,7 @@ Scalar = str | int | float | bool | None
 Segment = Literal["promoter", "passive", "detractor"]
 Door = Literal["webhook", "poll", "file"]
 Severity = Literal["error", "warning", "note"]
+LanguageFrom = Literal["source", "customer", "detected", "survey"]
 
 
 class Value(BaseModel):
@@ -162,6 +163,7 @@ class Facts(Value):
     segment: Segment | None
     comment: str = ""
     language: str = "en"
+    language_from: LanguageFrom | None = None  # None: kept before that was noted
     answered_at: AwareDatetime | None = None
     link: str | None = None
     tags: tuple[str, ...] = ()
@@ -190,10 +192,17 @@ class RuleMatch(Value):
 
 
 class Verdict(Value):
-    """What the rules say to some facts: which matched, and what they ask for, in file order."""
+    """What the rules say to some facts: which matched, and what they ask for, in file order.
+
+    `flags`: `asks_for:NAME` for what the comment asks for, and `contradiction` where it holds words
+    of complaint, `complaints`, beside a promoter's score.
+    """
 
     matches: tuple[RuleMatch, ...] = ()
     intents: tuple[Intent, ...] = ()
+    topics: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
 
 
 class Order(Value):
@@ -201,6 +210,7 @@ class Order(Value):
 
     For an amendment `amends` is the remote id of the case and `key` doubles as the marker that is
     looked up before any resend. `params` were validated by the sink's own `Params` when decided.
+    `topics`, `flags` and `complaints` are those of the verdict.
     """
 
     key: str
@@ -210,6 +220,9 @@ class Order(Value):
     facts: Facts
     due_at: AwareDatetime | None = None
     amends: str | None = None
+    topics: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
 
 
 class Prepared(Value):

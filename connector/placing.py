@@ -91,6 +91,9 @@ class Placing:
             params=intent.params,
             facts=self.facts,
             due_at=respond_by,
+            topics=self.verdict.topics,
+            flags=self.verdict.flags,
+            complaints=self.verdict.complaints,
         )
         return {
             "key": key,

@@ -159,7 +159,7 @@ class Side:
     def _effect(self, past: Past, asked: Asked, has_case: bool, others: int) -> Effect:
         action, team = asked.action, asked.team
         if isinstance(team, TextTemplate):
-            team = filled(team, past.facts).strip() or _no_team(action)
+            team = filled(team, past.facts, self.ruleset.book).strip() or _no_team(action)
         withheld = ""
         if action.to_customer:
             address = past.facts.customer.get("email")

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from connector.rules.explain import said
 from connector.rules.model import Condition, GroupWord
+from connector.rules.words import spelled
 
 _GROUPS = get_args(GroupWord)
 
@@ -83,6 +84,8 @@ def _parts(item: Any) -> Iterator[_Part]:
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):  # the words of a `mentions` by language
+        return tuple(spelled(value))
     return tuple(value) if isinstance(value, list) else value
 
 

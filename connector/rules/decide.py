@@ -78,10 +78,15 @@ def decide(ruleset: Ruleset, facts: Facts) -> Verdict:
         RuleMatch(rule_id=rule.id, status="live" if rule.status_for(facts) == "live" else "shadow")
         for rule in fired
     )
-    if not reading.actions:
-        return Verdict(matches=matches)
-    renderer = Renderer(ruleset.mails, facts)
-    return Verdict(matches=matches, intents=tuple(renderer.intent(*a) for a in reading.actions))
+    renderer = Renderer(ruleset, facts)
+    heard = ruleset.book.heard(facts)
+    return Verdict(
+        matches=matches,
+        intents=tuple(renderer.intent(*action) for action in reading.actions),
+        topics=heard.topics,
+        flags=heard.flags,
+        complaints=heard.complaints,
+    )
 
 
 def _one_case_a_sink(

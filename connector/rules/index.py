@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from connector.domain import Facts
 from connector.rules.columns import Column, columns
@@ -36,7 +37,7 @@ class _Plan:
 
     bits: int = 0
     rows: int = 0
-    asked: dict[str, list[tuple[int, Literal]]] = field(default_factory=dict)
+    asked: dict[Any, list[tuple[int, Literal]]] = field(default_factory=dict)
     steps: list[_Step] = field(default_factory=list)
 
     def bit(self) -> int:
@@ -48,7 +49,8 @@ class _Plan:
         row = self.bit()
         self.rows |= row
         for literal in part.literals:
-            self.asked.setdefault(literal.condition.field, []).append((row, literal))
+            about = (literal.condition.field, literal.condition.book)
+            self.asked.setdefault(about, []).append((row, literal))
         if not part.choices:
             return row, 0
         inner = [self.choice(choice) for choice in part.choices]
@@ -127,10 +129,14 @@ def _in_order(plan: _Plan) -> tuple[list[Column], list[Column]]:
     """Words last: where nobody who is left asks for any, the text is not looked at."""
     first: list[Column] = []
     last: list[Column] = []
-    for name, asked in plan.asked.items():
-        costly = any(literal.condition.operator == "mentions" for _, literal in asked)
-        (last if costly else first).extend(columns(name, asked, plan.rows))
+    for asked in plan.asked.values():
+        costly = any(_listens(literal.condition) for _, literal in asked)
+        (last if costly else first).extend(columns(asked, plan.rows))
     return first, last
+
+
+def _listens(condition: Condition) -> bool:
+    return condition.operator == "mentions" or condition.book is not None
 
 
 def _asks_pattern(member: Condition | Group) -> bool:

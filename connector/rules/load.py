@@ -20,6 +20,7 @@ from connector.rules.match import always_there
 from connector.rules.model import (
     DEFAULT_ID,
     RULES_FILE,
+    TOPICS_FILE,
     Action,
     DefaultsText,
     DefaultText,
@@ -34,6 +35,8 @@ from connector.rules.model import (
 )
 from connector.rules.template_check import unguarded
 from connector.rules.templates import MailTemplate
+from connector.rules.topic_file import read_topics
+from connector.rules.topics import TopicBook
 from connector.text import one_line
 
 _LARGEST = 1_000_000  # bytes of one file
@@ -43,6 +46,8 @@ _NOTHING = Group("all", ())
 def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
     """Reads and checks everything; `ruleset` is there when no problem is an error."""
     mails, problems = read_mails(text, vocabulary)
+    book, of_topics = read_topics(text)
+    problems += of_topics
     if RULES_FILE not in text.files:
         return _loaded([*problems, Problem(file=RULES_FILE, message="the file is missing")])
     try:
@@ -50,19 +55,23 @@ def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
     except Invalid as invalid:
         return _loaded([*problems, *invalid.problems])
     broken = {p.file.split("/")[1] for p in problems if p.severity == "error" and "/" in p.file}
-    loader = _Loader(document, vocabulary, mails, broken)
+    loader = _Loader(document, vocabulary, mails, broken, book)
     ruleset = loader.ruleset(text.hash)
     found = [*problems, *document.warnings, *loader.problems]
     return replace(_loaded(found, ruleset), sound=loader.sound(ruleset), document=document)
 
 
-def read_directory(rules_file: Path, templates: Path) -> RulesetText:
-    """The texts of a rules file and of `NAME/LANG.txt|html` below `templates`.
+def read_directory(rules_file: Path, templates: Path, topics: Path | None = None) -> RulesetText:
+    """The texts of a rules file, of `topics` (where none is named: of `topics.yaml` beside the
+    rules, if it exists), and of `NAME/LANG.txt|html` below `templates`.
 
     Raises:
         Invalid: a file cannot be read, is too large, or is not UTF-8.
     """
     files = {RULES_FILE: _text(rules_file)}
+    topics = topics or rules_file.parent / TOPICS_FILE
+    if topics.exists():
+        files[TOPICS_FILE] = _text(topics)
     if templates.is_dir():
         for path in sorted(templates.glob("*/*")):
             if path.suffix in (".txt", ".html") and not path.name.startswith("."):
@@ -106,8 +115,11 @@ class _Loader:
         vocabulary: Vocabulary,
         mails: dict[str, MailTemplate],
         broken_mails: Collection[str],
+        book: TopicBook,
     ) -> None:
         self.document, self.vocabulary, self.mails = document, vocabulary, mails
+        self.book = book
+        self.heard = replace(vocabulary, book=book)
         self.broken_mails = broken_mails
         self.whole: list[Rule] = []  # without an error of their own, up to an unclear `stop`
         self.problems: list[Problem] = []
@@ -130,7 +142,7 @@ class _Loader:
         self.look_at_mails()
         self.look_for_twins(numbers)
         readable = tuple(rule for rule in rules if rule is not None)
-        return Ruleset(digest, readable, default, self.mails)
+        return Ruleset(digest, readable, default, self.mails, self.book)
 
     def sound(self, ruleset: Ruleset | None) -> Ruleset | None:
         """The same with only the rules that are right by themselves."""
@@ -163,7 +175,7 @@ class _Loader:
         parts = raw if isinstance(raw, dict) else {}
         when = _NOTHING
         if isinstance(parts.get("when"), dict):
-            when = self.keep(read_when(self.document, (*at, "when"), self.vocabulary))
+            when = self.keep(read_when(self.document, (*at, "when"), self.heard))
         actions: tuple[Action, ...] = ()
         if isinstance(parts.get("then"), list):
             actions = self.actions((*at, "then"), always_there(when))

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from connector.domain import Facts, History
 from connector.rules.templates import CannotRender, TextTemplate, context_of
+from connector.rules.topics import TopicBook
 
 
 class Past(NamedTuple):
@@ -81,9 +82,9 @@ def owner_of(customer: str | None, facts: Facts) -> str | None:
     return customer if known else None
 
 
-def filled(template: TextTemplate, facts: Facts) -> str:
+def filled(template: TextTemplate, facts: Facts, book: TopicBook) -> str:
     """The text for these light facts; empty where it cannot be filled in."""
     try:
-        return template.render(context_of(whole_facts(facts)))
+        return template.render(context_of(whole_facts(facts), book))
     except CannotRender:
         return ""

@@ -11,20 +11,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from connector.domain import Facts, Intent
-from connector.rules.model import Action
+from connector.rules.model import Action, Ruleset
 from connector.rules.template_check import has_template
-from connector.rules.templates import CannotRender, MailTemplate, TextTemplate, context_of
+from connector.rules.templates import CannotRender, TextTemplate, context_of
 
 
 class Renderer:
     """Fills the templates of many actions for one answer."""
 
-    def __init__(self, mails: Mapping[str, MailTemplate], facts: Facts) -> None:
-        self._mails, self._facts = mails, facts
+    def __init__(self, ruleset: Ruleset, facts: Facts) -> None:
+        self._mails, self._facts, self._book = ruleset.mails, facts, ruleset.book
 
     @cached_property
     def _context(self) -> dict[str, Any]:
-        return context_of(self._facts)
+        return context_of(self._facts, self._book)
 
     def intent(self, rule_id: str, rule_name: str, action: Action) -> Intent:
         """Ready for the outbox. `problem` says what could not be filled in: cases and alerts then

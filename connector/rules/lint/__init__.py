@@ -60,7 +60,7 @@ def _tried(vocabulary: Vocabulary, loaded: Loaded, now: datetime, seen: Seen) ->
     if ruleset is None or loaded.document is None:
         return ()
     places = Places(loaded.document)
-    answers = Answers(vocabulary)
+    answers = Answers(vocabulary, ruleset.book)
     silent = shut_out(ruleset, places, answers, now)
     whole = loaded.ruleset is not None
     past = Past(ruleset, seen.days).read(seen.answers, places)
