@@ -13,6 +13,7 @@ from connector.domain import Facts, Problem
 from connector.rules.lint.answers import Answers
 from connector.rules.lint.courtesy import mails_despite_cases
 from connector.rules.lint.coverage import uncovered
+from connector.rules.lint.languages import unheard
 from connector.rules.lint.names import Names, Unasked, WhyUnasked, unchecked, unknown_names
 from connector.rules.lint.overlap import overlaps
 from connector.rules.lint.past import Past
@@ -70,6 +71,7 @@ def _tried(vocabulary: Vocabulary, loaded: Loaded, now: datetime, seen: Seen) ->
         contradictions(ruleset, places, answers),
         silent.values(),
         overlaps(ruleset, places, answers, now, silent),
+        unheard(ruleset, places, vocabulary),
         mails_despite_cases(ruleset, places, answers),
         uncovered(ruleset, places, answers, now) if whole else (),
         unknown_names(ruleset, seen.names, places),

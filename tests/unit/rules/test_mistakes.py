@@ -172,8 +172,8 @@ CONDITIONS = [
      "customer.name, customer.owner, customer.phone, customer.plan, customer.value, "
      "customer.vip; more are declared under customer_attributes)"),
     ("      zzz: 1", "4:7: unknown field 'zzz' (allowed: score, segment, comment, language, "
-     "survey, source, brand, tags, topics, asks_for, contradiction, link, history.answers, history.detractor_answers, "
-     "history.previous_score, history.previous_segment, history.open_cases, customer.NAME, "
+     "survey, source, brand, tags, topics, asks_for, contradiction, link, history.answers, "
+     "history.detractor_answers, history.previous_score, history.previous_segment, history.open_cases, customer.NAME, "
      "company.NAME, properties.NAME)"),
     ("      history.answer: 1", "4:7: unknown field 'history.answer' "
      "(did you mean 'history.answers'?)"),

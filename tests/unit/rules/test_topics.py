@@ -61,7 +61,7 @@ def test_topics_and_requests_are_kept_in_the_verdict_and_printed(
     assert fired(found) == ["late", "quote"]
     assert found.topics == ("delivery", "price")
     assert found.flags == ("asks_for:quote", "asks_for:call")
-    assert [one.params["text"] for one in found.intents][0] == "delivery, price"
+    assert found.intents[0].params["text"] == "delivery, price"
     assert str(found.intents[1].params["text"]).startswith("quote+call Late")
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from textwrap import dedent
 
 import pytest
 
-from connector.domain import Facts
+from connector.domain import Facts, Survey
 from connector.rules.compare import compare
 from connector.rules.decision_table import decision_table
 from connector.rules.explain import explain
-from connector.rules.model import Loaded, Ruleset, RulesetText
+from connector.rules.lint import lint
+from connector.rules.model import Loaded, Ruleset, RulesetText, Vocabulary
 from connector.rules.stems import LANGUAGES, head, stem
 from connector.rules.words import FORMS_SEARCHED, Finder, Word
 from connector.text import fold
 
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 RULE = """
     rules:
       - id: money
@@ -158,3 +163,24 @@ def test_a_contradiction_between_words_by_language_is_only_said_where_it_is_sure
     """
     assert any("can never fire" in one for one in linted(rule % "es"))
     assert not any("can never fire" in one for one in linted(rule % "it"))
+
+
+def test_words_in_a_language_that_nobody_is_asked_in_are_a_warning(
+    vocabulary: Vocabulary,
+) -> None:
+    surveys = {"nps": Survey(id="nps", language="es"), "old": Survey(id="old", language="pt-BR")}
+    rules = dedent(RULE % "{es: [a], pt: [b], it: [c], sv: [d]}")
+    files = {
+        "rules.yaml": rules,
+        "topics.yaml": "topics: {a: {it: [c]}}",
+    }
+
+    def told(surveys: dict[str, Survey]) -> list[str]:
+        found = lint(RulesetText(files), replace(vocabulary, surveys=surveys), NOW)
+        return [str(one) for one in found if "speaks" in one.message]
+
+    [warning] = told(surveys)
+    assert warning.startswith("rules.yaml:5:7: warning: 'money': comment is looked through for")
+    assert "words in 'sv'" in warning
+    assert warning.endswith("surveys, mails and topics speak es, it, pt)")
+    assert told({"nps": Survey(id="nps")}) == []
