@@ -37,13 +37,13 @@ LANGUAGES: Mapping[str, str] = {
 }
 _ENDINGS = {"pt": {"cao": "ção", "coes": "ções", "sao": "são", "soes": "sões"}}
 _LONGEST = 40  # letters; longer ones are no words
-_HEAD = 2
+HEAD = 2  # letters
 
 
 def head(word: str) -> str:
     """The first letters: only words that share them are forms of one another. This spares most
     words of a text the stemmer (`dying` and `die` begin alike here)."""
-    return word[:_HEAD].replace("y", "i")
+    return word[:HEAD].replace("y", "i")
 
 
 @lru_cache(maxsize=50_000)

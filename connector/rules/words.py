@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from connector.rules.stems import head, stem
+from connector.rules.stems import HEAD, head, stem
 from connector.text import fold
 
 ANY = "any"  # in place of a language: as it is written, in answers of every language
@@ -65,24 +65,25 @@ class Word:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Where it stands; of a word with forms: where the signs between its words are right."""
-        between = r"\s+".join(map(_with_gaps if self.has_forms else re.escape, self.parts))
-        body = re.sub("['\u2019]", "['\u2019]", between)  # typed and typographic ones are one
-        start = r"(?<!\w)" if self.starts_whole else ""
-        end = r"(?!\w)" if self.ends_whole else ""
-        return re.compile(f"{start}{body}{end}")
+        """Where it stands; of a word with forms: where words stand that begin like these, each of
+        them a group."""
+        if self.has_forms:
+            runs = iter(self._forms)
+            body = r"\s+".join(_beginnings(part, runs) for part in self.parts)
+            body = f"(?={body}(?!\\w))"  # looked ahead, for places may overlap
+        else:
+            body = r"\s+".join(map(re.escape, self.parts)) + (r"(?!\w)" if self.ends_whole else "")
+        body = re.sub("['\u2019]", "['\u2019]", body)  # typed and typographic ones are one
+        return re.compile((r"(?<!\w)" if self.starts_whole else "") + body)
 
     def places(self, text: str) -> Iterator[int]:
         """Where it begins in this folded text of its language."""
-        if not self.has_forms:
-            yield from (found.start() for found in self.pattern.finditer(text))
-            return
-        text = text[:FORMS_SEARCHED]
-        for run in _RUN.finditer(text):
-            if self._is_form(run[0], self._forms[0]):
-                found = self.pattern.match(text, run.start())
-                if found and all(map(self._is_form, found.groups(), self._forms)):
-                    yield run.start()
+        if self.has_forms:
+            text = text[:FORMS_SEARCHED]
+        for found in self.pattern.finditer(text):
+            pairs = zip(found.groups(), self._forms, strict=True)
+            if all(stem(self.language, run) == wanted for run, (_, wanted) in pairs):
+                yield found.start()
 
     def is_in(self, text: str, language: str | None = None) -> bool:
         """Does it stand in this folded text? `language` is that of the answer; None: of whatever
@@ -91,18 +92,23 @@ class Word:
             return False
         return next(self.places(text), None) is not None
 
-    def _is_form(self, run: str, form: tuple[str, str]) -> bool:
-        return head(run) == form[0] and stem(self.language, run) == form[1]
-
 
 def _needs_edge(character: str) -> bool:
     return bool(_RUN.match(character)) and not _SPACELESS.match(character)
 
 
-def _with_gaps(part: str) -> str:
-    """`e-mail` -> `(\\w+)\\-(\\w+)`."""
-    pieces = _RUN_OR_NOT.findall(part)
-    return "".join(r"(\w+)" if _RUN.match(piece) else re.escape(piece) for piece in pieces)
+def _beginnings(part: str, runs: Iterator[tuple[str, str]]) -> str:
+    """`e-mail` -> `(e)\\-(ma\\w*)`."""
+    return "".join(
+        _beginning(next(runs)[0]) if _RUN.match(piece) else re.escape(piece)
+        for piece in _RUN_OR_NOT.findall(part)
+    )
+
+
+def _beginning(letters: str) -> str:
+    """Every word whose `head` this is."""
+    written = re.escape(letters).replace("i", "[iy]")
+    return f"({written}\\w*)" if len(letters) == HEAD else f"({written})"
 
 
 def spelled(wanted: Any) -> list[str]:

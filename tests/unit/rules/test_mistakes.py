@@ -173,8 +173,8 @@ CONDITIONS = [
      "customer.vip; more are declared under customer_attributes)"),
     ("      zzz: 1", "4:7: unknown field 'zzz' (allowed: score, segment, comment, language, "
      "survey, source, brand, tags, topics, asks_for, contradiction, link, history.answers, "
-     "history.detractor_answers, history.previous_score, history.previous_segment, history.open_cases, customer.NAME, "
-     "company.NAME, properties.NAME)"),
+     "history.detractor_answers, history.previous_score, history.previous_segment, "
+     "history.open_cases, customer.NAME, company.NAME, properties.NAME)"),
     ("      history.answer: 1", "4:7: unknown field 'history.answer' "
      "(did you mean 'history.answers'?)"),
     ("      score: <= 6", "4:14: score: must be a whole number, not '<= 6' (write {at_most: 6})"),
