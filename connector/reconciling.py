@@ -1,4 +1,4 @@
-"""Comparing what we believe with what a far side holds. Reads only, on both sides.
+"""Comparing what we believe with what a far side holds. Changes nothing on either side.
 
 The far side's list says what is there; that something is not there is believed only after the same
 look-up by key that also guards every resend, because lists lag and end.
@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from connector.domain import Order, Prepared, Receipt
 from connector.patience import at_leisure
-from connector.ports import Listing, Made, Sink
-from connector.store import reconciling
+from connector.ports import Listing, Made, Metered, Sink
+from connector.store import limits, reconciling
 
 if TYPE_CHECKING:
     from connector.store import Store
@@ -94,7 +94,15 @@ def compare(
         alive = [made for made in listed if not made.gone]
         if found := _told_by(key, alive, known.get(key), since):
             done.differences.append(found)
+    _pay(store, sink, now)
     return done
+
+
+def _pay(store: Store, sink: ListingSink, now: datetime) -> None:
+    """Everybody shares the account: what was read here, others wait for."""
+    if isinstance(sink, Metered) and (bill := sink.meter.bill(now)):
+        account, meter = sink.account, sink.meter
+        store.write(lambda connection: limits.pay(connection, account, meter, bill, now))
 
 
 def _is_alive(made: Made, since: datetime) -> bool:

@@ -41,6 +41,7 @@ _COMMANDS = {
     "responses": ("connector.cli.responses:responses", "List and show answers and their fate."),
     "actions": ("connector.cli.actions:actions", "List, show, retry, resolve, release."),
     "status": ("connector.cli.status:status", "What waits, for whom, and why."),
+    "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),

@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from connector.rules.lint.names import Named
     from connector.rules.model import Ruleset
 
-# What to do about an alarm; {id} is its subject without the word "action".
+# What to do about an alarm; {id} is its subject without the word "action", {alarm} its own number.
 CURES = {
     "alarm-channel": "see alarms: in connector.yaml; the app has to be a member of the channel",
     "engine": "the log says more; if it comes back, report it",
-    "erased": "delete it there by hand",
+    "erased": "delete it there by hand; then: connector alarms end {alarm}",
     "in_doubt": "look whether it arrived (connector actions show {id}); it is not sent again",
     "parked": "see connector actions show {id}; once mended: connector actions retry {id}",
     "quota": "buy more calls, or find who else uses them; what comes after the last one waits",
     "recovering": "release or resolve what is held; then: connector recover --done",
-    "remark": "see connector actions show {id}, and complete the case by hand",
+    "remark": "see connector actions show {id}; once completed: connector alarms end {alarm}",
     "rules": "connector rules check; once mended, `connector run` takes the file up by itself",
     "silent": "look whether the survey still runs, and its webhook still comes here",
     "sink-failing": "what is found above about this sink says why; it is tried again by itself",
@@ -135,7 +135,9 @@ def _no_database(path: Path) -> Finding:
 
 
 def _cure(alarm: Any) -> str:
-    return CURES.get(alarm.kind, "").format(id=alarm.subject.removeprefix("action "))
+    return CURES.get(alarm.kind, "").format(
+        id=alarm.subject.removeprefix("action "), alarm=alarm.id
+    )
 
 
 def _rules(settings: Settings, file: str) -> tuple[Ruleset | None, Finding]:

@@ -27,6 +27,9 @@ Asked = Sequence[tuple[int, Literal]]  # a row, and one of its lines about the f
 
 _ENDLESS = float("inf")
 _COMPARISONS = ("at_most", "at_least", "between")
+_SMALL = 101  # scores and counts below it lie ready
+_REMEMBERED = 1_000  # other texts of a field, each of at most so many characters
+_SHORT = 60
 
 
 class Column(NamedTuple):
@@ -171,10 +174,25 @@ def _values(asked: Asked, every: int, missing: int) -> tuple[dict[Any, int], Jud
     if type in ("tags", "topics"):
         return {}, lambda value: fine & ~members.failing(keys(type, value))
     table = _Table(asked, members, fine, missing)
-    if type in ("score", "number", "count"):
+    if type in ("score", "count"):  # whole numbers, mostly small
+        return {number: table.of_number(number) for number in range(_SMALL)}, table.of_number_field
+    if type == "number":
         return {}, table.of_number_field
-    # Values spelled as in the rules, the usual case, need no folding.
-    return {text: table.of(text) for text in _wanted_texts(asked) if present(text)}, table.of
+    # Values spelled as in the rules, the usual case, need no folding, nor those that came before.
+    ready = {text: table.of(text) for text in _wanted_texts(asked) if present(text)}
+    return ready, _remembering(ready, table.of)
+
+
+def _remembering(ready: dict[Any, int], judge: Judge) -> Judge:
+    most = len(ready) + _REMEMBERED
+
+    def remembering(value: Any) -> int:
+        rows = judge(value)
+        if isinstance(value, str) and len(value) <= _SHORT and len(ready) < most:
+            ready[value] = rows
+        return rows
+
+    return remembering
 
 
 def _wanted_texts(asked: Asked) -> Iterator[str]:

@@ -107,6 +107,23 @@ def open_alarms(connection: Connection) -> Sequence[Any]:
     return connection.execute(statement).all()
 
 
+def list_alarms(connection: Connection, over: bool, limit: int) -> Sequence[Any]:
+    """The newest, the oldest of them first; open ones, or those that are over as well."""
+    statement = select(alarms).order_by(alarms.c.id.desc()).limit(limit)
+    if not over:
+        statement = statement.where(alarms.c.cleared_at.is_(None))
+    return connection.execute(statement).all()[::-1]
+
+
+def end(connection: Connection, ids: Sequence[int], said: str, now: datetime) -> set[int]:
+    """End these as a person says, whose words are kept; returns those that were open."""
+    chosen = alarms.c.id.in_(ids) & alarms.c.cleared_at.is_(None)
+    values = {"cleared_at": now, "message": alarms.c.message + f" ({said})"}
+    return set(
+        connection.scalars(update(alarms).where(chosen).values(values).returning(alarms.c.id))
+    )
+
+
 def unannounced(connection: Connection) -> Sequence[Any]:
     """What nobody was told of; locked, so that two processes do not tell the same."""
     statement = select(alarms).where(alarms.c.announced_at.is_(None)).order_by(alarms.c.id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
+from connector.store.sets import in_chunks
 from connector.store.tables import (
     actions,
     attempts,
@@ -96,8 +97,11 @@ def is_customer(connection: Connection, address: str) -> bool:
 
 def states_of(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
     """Action -> its state, of those that exist."""
-    statement = select(actions.c.id, actions.c.state).where(actions.c.id.in_(ids))
-    return {row.id: row.state for row in connection.execute(statement)}
+    found: dict[int, str] = {}
+    for some in in_chunks(ids):
+        statement = select(actions.c.id, actions.c.state).where(actions.c.id.in_(some))
+        found |= {row.id: row.state for row in connection.execute(statement)}
+    return found
 
 
 def revisions_of(connection: Connection, response: str) -> Sequence[Any]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from connector.store.alarms import end_about
 from connector.store.arrivals import insert_ignoring
+from connector.store.sets import in_chunks
 from connector.store.tables import accounts, actions, suppressions
 
 if TYPE_CHECKING:
@@ -170,12 +171,18 @@ def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str
     What was refused does not exist at the far side: it is built anew. What was parked while nobody
     knew (a long outage, a mistake of ours) is looked for first.
     """
+    counts: dict[str, int] = {}
+    for some in in_chunks(ids):
+        for sink in _retry(connection, some, now):
+            counts[sink] = counts.get(sink, 0) + 1
+    return counts
+
+
+def _retry(connection: Connection, ids: Sequence[int], now: datetime) -> Sequence[str]:
+    """The sink of each."""
     chosen = actions.c.id.in_(ids) & (actions.c.state == "parked")
     columns = (actions.c.id, actions.c.sink, actions.c.account)
     rows = connection.execute(select(*columns).where(chosen)).all()
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.sink] = counts.get(row.sink, 0) + 1
     end_about(connection, [row.id for row in rows], now)
     state = case((actions.c.first_sent_at.is_(None), "waiting"), else_="sending")
     fresh = {"state": state, "due_at": now, "attempts": 0, "failing_since": None, "error": None}
@@ -184,4 +191,4 @@ def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str
     paused = accounts.c.account.in_({row.account for row in rows})
     over = paused & (accounts.c.paused_until > now)
     connection.execute(update(accounts).where(over).values(paused_until=now))
-    return counts
+    return [row.sink for row in rows]

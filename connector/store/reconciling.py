@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
+from connector.store.sets import in_chunks
 from connector.store.tables import actions, responses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-_CHUNK = 500
 _CASE = (
     actions.c.id,
     actions.c.key,
@@ -39,9 +39,9 @@ def cases_with(connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
     """Key -> case, of those that we know; whatever their sink is called now."""
     found: dict[str, Any] = {}
     statement = select(*_CASE).outerjoin(responses, responses.c.id == actions.c.response_id)
-    for start in range(0, len(keys), _CHUNK):
-        some = statement.where(actions.c.key.in_(keys[start : start + _CHUNK]))
-        found |= {row.key: row for row in connection.execute(some)}
+    for some in in_chunks(keys):
+        wanted = statement.where(actions.c.key.in_(some))
+        found |= {row.key: row for row in connection.execute(wanted)}
     return found
 
 

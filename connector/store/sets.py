@@ -4,12 +4,12 @@ same prepared statement once for each row, which costs it nothing."""
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ARRAY, bindparam, func
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Dialect
     from sqlalchemy.engine.interfaces import Compiled
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     Columns = Mapping[str, ColumnElement[Any]]
+
+
+T = TypeVar("T")
+_MOST = 10_000  # PostgreSQL takes 65,535 values in a statement
+
+
+def in_chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at a time as one statement takes."""
+    for start in range(0, len(values), _MOST):
+        yield values[start : start + _MOST]
 
 
 class ForEach:

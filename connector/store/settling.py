@@ -9,10 +9,11 @@ from sqlalchemy import Connection, insert, select
 
 from connector.store import outbox
 from connector.store.alarms import end_about
+from connector.store.sets import in_chunks
 from connector.store.tables import actions, attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 SETTLED = ("parked", "in_doubt", "held")  # what a person may end
 
@@ -48,9 +49,8 @@ def resolve(
         said: who says so, and why; kept as a remark and among the attempts.
         there: it exists at the far side; else nothing is needed, also for a later revision.
     """
-    chosen = actions.c.id.in_(ids) & actions.c.state.in_(SETTLED)
     counts: dict[str, int] = {}
-    for row in connection.execute(select(actions).where(chosen).with_for_update()).all():
+    for row in _settleable(connection, ids):
         values: dict[str, Any] = {"finished_at": now, "lease_until": None, "remark": said}
         values |= {"fence": row.fence + 1, "failing_since": None}
         if there:
@@ -65,6 +65,12 @@ def resolve(
         end_about(connection, [row.id], now)
         counts[row.sink] = counts.get(row.sink, 0) + 1
     return counts
+
+
+def _settleable(connection: Connection, ids: Sequence[int]) -> Iterator[Any]:
+    for some in in_chunks(ids):
+        chosen = actions.c.id.in_(some) & actions.c.state.in_(SETTLED)
+        yield from connection.execute(select(actions).where(chosen).with_for_update()).all()
 
 
 def _note(connection: Connection, row: Any, outcome: str, said: str, now: datetime) -> None:

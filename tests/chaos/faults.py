@@ -181,6 +181,8 @@ def keys_rolled() -> Fault:
 def flushed() -> Fault:
     def happen(scene: Scene) -> bool:
         assert scene.broker is not None
+        if not scene.wait(scene.broker.answers):  # it may be on its way back
+            return False
         scene.broker.flush()
         return True
 

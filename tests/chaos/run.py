@@ -43,6 +43,7 @@ def main(words: list[str] | None = None) -> int:
         for set_up in _set_ups(given, guard)
     ]
     kept = load(given.report) if given.report and given.resume else []
+    kept = [report for report in kept if report.acknowledged]  # the others never began
     known = {(report.set_up, report.seed, report.broken) for report in kept}
     left = [one for one in wanted if (one.set_up, one.seed, one.broken) not in known]
     reports = list(kept)

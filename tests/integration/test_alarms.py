@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import timedelta
 
@@ -181,3 +182,32 @@ def test_a_source_without_credentials_is_told_at_once(post):
     with post.store.read() as connection:
         paused = arrivals.source_row(connection, "file").paused_until
     assert paused - post.world.now < HOUR
+
+
+def test_a_person_ends_what_nothing_else_ends(post: Post, connector, monkeypatch) -> None:
+    monkeypatch.chdir(post.world.workspace.settings.directory)
+    trouble(post, "remark", "action 7")
+    trouble(post, "erased", "action 8")
+    code, out, _ = connector("alarms", "list", "--json")
+    first, second = json.loads(out)
+    assert (code, first["kind"], second["subject"]) == (0, "remark", "action 8")
+
+    words = ("--by", "ana", "--note", "group added")
+    code, out, err = connector("alarms", "end", str(first["id"]), "999", *words)
+    assert (code, out) == (4, "1 alarm ended.\n")
+    assert "not open: 999" in err
+    assert connector("alarms", "end", str(first["id"]))[0] == 1
+    assert [one["id"] for one in json.loads(connector("alarms", "list", "--json")[1])] == [
+        second["id"]
+    ]
+    over = json.loads(connector("alarms", "list", "--all", "--json")[1])[0]
+    assert over["message"] == "look at it (ended by ana: group added)"
+
+    trouble(post, "remark", "action 7")  # its cause is still there
+    assert len(json.loads(connector("alarms", "list", "--json")[1])) == 2
+
+
+def test_an_empty_list_of_alarms_says_so(post: Post, connector, monkeypatch) -> None:
+    monkeypatch.chdir(post.world.workspace.settings.directory)
+    assert connector("alarms", "list") == (0, "No alarm is open.\n", "")
+    assert connector("alarms", "list", "--all")[1] == "There are no alarms.\n"

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from connector import reconciling
 from connector.reconciling import Compared
 from connector.sandbox import SECRETS, Sandbox
-from connector.store import outbox
+from connector.store import outbox, tables
 from tests.contract.sink_harness import hubspot_by_hand, zendesk_by_hand
 from tests.integration.restored_world import Restorable
 
 HOUR = timedelta(hours=1)
+ZENDESK = tables.accounts.c.account.like("%zendesk%")
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +231,16 @@ def test_tasks_without_our_key_cannot_be_listed(here, run):
     assert (code, "unique_property is none" in err) == (2, True)
     assert "hub" in run("recover", "--since", "1d")[1].split("Held until")[1].splitlines()[0]
     assert run("reconcile", "nowhere", "--since", "1d")[0] == 1
+
+
+def test_what_it_reads_is_charged_to_the_account_that_everybody_shares(here):
+    def free_at() -> datetime:
+        with here.workspace.store.read() as connection:
+            found = connection.scalar(select(tables.accounts.c.free_at).where(ZENDESK))
+        assert found is not None
+        return found
+
+    cases(here)
+    before = free_at()
+    compare(here)
+    assert free_at() > max(before, here.now() - HOUR)

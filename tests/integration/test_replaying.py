@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from connector import replaying
-from connector.cli.rules.trying import accounts_of
+from connector.cli.rules.replays import accounts_of
 from connector.domain import response_id
 from connector.replaying import Question
 from connector.rules.backtest import Compared

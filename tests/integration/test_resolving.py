@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connector.errors import LookFirst, Refused
-from connector.store import browsing, outbox, settling
+from connector.store import browsing, outbox, sets, settling
 from tests.integration.far_side import Post
 
 
@@ -127,3 +127,21 @@ def test_actions_are_chosen_by_state_sink_and_time(post):
         assert list(settling.choose(connection, ("parked",), "desk", made_at)) == [case.id]
         after = made_at + timedelta(seconds=1)
         assert list(settling.choose(connection, ("parked",), "desk", after)) == []
+
+
+def test_more_actions_than_a_statement_takes_are_settled_all_the_same(post, monkeypatch):
+    monkeypatch.setattr(sets, "_MOST", 2)
+    post.desk.refuses(Refused("no such group"))
+    for number in range(5):
+        post.world.answer(id=str(number), score=2, email=f"p{number}@example.com")
+    post.settle()
+    ids = [row.id for row in post.world.actions(sink="desk")]
+    assert post.states() == ["parked"] * 5
+    with post.store.read() as connection:
+        assert browsing.states_of(connection, ids) == dict.fromkeys(ids, "parked")
+    retried = post.store.write(lambda c: outbox.retry(c, ids, post.world.now))
+    assert retried == {"desk": 5}
+    post.desk.refuses(Refused("no such group"))
+    post.settle()
+    assert resolve(post, *ids, there=False) == {"desk": 5}
+    assert post.states() == ["withheld"] * 5

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connector import replaying
 from connector.cli import moments
-from connector.cli.rules import trying
+from connector.cli.rules import replays
 from connector.store import forgetting, tables
 from connector.store.readonly import ReadOnlyStore
 from tests.integration.conftest import RULES
@@ -42,7 +42,7 @@ def run(world, connector, monkeypatch, tmp_path) -> Run:
         def now(cls, tz: Any = None) -> Clock:
             return cls.fromtimestamp(today.timestamp(), tz)
 
-    monkeypatch.setattr(trying, "utc_now", lambda: today)
+    monkeypatch.setattr(replays, "utc_now", lambda: today)
     monkeypatch.setattr(moments, "datetime", Clock)
     (tmp_path / "try").mkdir()
 

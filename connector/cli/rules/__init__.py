@@ -15,6 +15,10 @@ _COMMANDS = {
     "show": ("connector.cli.rules.show:show", "Print the text of the active ruleset, or another."),
     "explain": ("connector.cli.rules.explain:explain", "Say why each rule fired for an answer."),
     "try": ("connector.cli.rules.trying:try_", "Replay past answers under changed rules."),
+    "report": (
+        "connector.cli.rules.report:report",
+        "Say what rules do, and what each shadow would.",
+    ),
     "schema": ("connector.cli.rules.schema:schema", "Write the JSON Schema for your editor."),
 }
 

@@ -116,7 +116,7 @@ def show(found: Mapping[str, Any], file: str) -> None:
     if not found["answers"]:
         return
     _show_rules(found["rules"])
-    _show_changes(found)
+    show_changes(found["changes"], found["differences"], "--limit, or all with --csv FILE")
     if any(team["active"]["total"] or team["candidate"]["total"] for team in found["teams"]):
         _show_load(found)
     click.echo("\nWhat a replay cannot know:")
@@ -163,21 +163,22 @@ def _line(one: Mapping[str, Any]) -> tuple[object, ...]:
     return one["rule"], one["what"], one["active"], one["candidate"], difference
 
 
-def _show_changes(found: Mapping[str, Any]) -> None:
-    changes = found["changes"]
+def show_changes(
+    changes: Sequence[Mapping[str, Any]], differences: Sequence[Mapping[str, Any]], more: str
+) -> None:
+    """How many effects change, and the newest of them; `more` says how to see the others."""
     if not changes:
         click.echo("\nNo ticket, task, mail or alert changes.")
         return
     told = ", ".join(f"{one['count']:,} {one['kind']} {_verb(one)}" for one in changes)
     click.echo(f"\n{told}.")
-    differences = found["differences"]
     if not differences:
         return
     columns = ("", "what", "by", "person", "company", "score", "response", "words")
     print_table(columns, [_difference(one) for one in differences], fold=False)
     hidden = sum(one["count"] for one in changes) - len(differences)
     if hidden:
-        click.echo(f"and {hidden:,} more: --limit, or all with --csv FILE")
+        click.echo(f"and {hidden:,} more: {more}")
 
 
 def _verb(change: Mapping[str, Any]) -> str:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from connector.cli.common import (
-    as_json,
-    check_known,
-    print_json,
-    print_problems,
-    readonly_store,
-    utc_now,
-)
+from connector.cli.common import as_json, check_known, print_json, print_problems
 from connector.cli.moments import MOMENT, SPAN
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from connector.cli.rules.surroundings import Place
     from connector.config import Settings
-    from connector.replaying import Progress
     from connector.rules.model import Ruleset
-
-_USUAL = timedelta(days=90)
 
 
 class _Zone(click.ParamType[ZoneInfo]):
@@ -105,39 +90,30 @@ def try_(
     made, sent or written. With mistakes in FILE nothing is replayed: exit code 3.
     """
     from connector import config
-    from connector.cli.rules import showing
+    from connector.cli.rules import replays, showing
     from connector.cli.rules.surroundings import installation
     from connector.replaying import Question, replay
-    from connector.store import activations
-    from connector.store.replaying import Window
 
-    if last is not None and since is not None:
-        raise click.UsageError("--last and --since say the same: give one of them")
-    until = until or utc_now()
-    since = since or until - (last or _USUAL)
-    if since >= until:
-        raise click.UsageError("--since has to lie before --until")
+    window = replays.window_of(last, since, until, chosen["as_news"])
     place = installation(ctx, file)
     settings = config.load(place.config, secrets=False)
     check_known("survey", chosen["survey"], settings.surveys)
     candidate = _candidate(place, settings)
     if candidate is None:
         return 3
-    with readonly_store(settings.store) as store, store.read() as connection:
-        active = _active(connection, settings)
-        begun = activations.active_since(connection, active.hash, datetime.now(UTC))
+    active, begun = replays.active_rules(settings)
     question = Question(
         active=active,
         candidate=candidate,
-        window=Window(since, until, chosen["as_news"]),
+        window=window,
         within=settings.act_on_customers_within,
-        accounts=accounts_of(settings),
+        accounts=replays.accounts_of(settings),
         survey=chosen["survey"],
         zone=chosen["zone"],
         closes_after=chosen["closes_after"],
         limit=limit if table is None else None,
     )
-    with _progress(quiet=as_json) as progress:
+    with replays.progress_bar(quiet=as_json) as progress:
         replayed = replay(settings.store, question, progress)
     told = showing.told(question, replayed, dict(chosen["capacity"]), begun)
     if table is not None:
@@ -160,50 +136,3 @@ def _candidate(place: Place, settings: Settings) -> Ruleset | None:
         shown = [p.model_copy(update={"file": place.shown.get(p.file, p.file)}) for p in wrong]
         print_problems(shown, err=True)
     return loaded.ruleset
-
-
-def _active(connection: Connection, settings: Settings) -> Ruleset:
-    from connector.rules.load import load
-    from connector.rules.model import RulesetText
-    from connector.store import answers
-
-    identity = answers.active_ruleset(connection)
-    if identity is None:
-        raise click.ClickException("no rules are active yet; `connector run` makes them so")
-    text = RulesetText(files=answers.ruleset_files(connection, identity) or {})
-    loaded = load(text, settings.vocabulary())
-    if loaded.ruleset is None or text.hash != identity:
-        raise click.ClickException(
-            f"the active ruleset {identity[:12]} cannot be loaded with this connector.yaml; "
-            "connector check says why"
-        )
-    return loaded.ruleset
-
-
-def accounts_of(settings: Settings) -> dict[str, str]:
-    from connector import catalog
-    from connector.http import Session
-
-    return {
-        id: catalog.sink_type(chosen.type)(chosen, Session(chosen.base_url)).account
-        for id, chosen in settings.sinks.items()
-    }
-
-
-@contextlib.contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
-    """A bar on a terminal, drawn by this thread: another would not survive a fork."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
-        task = bar.add_task("Replaying", total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, advance=done, total=total)
-            bar.refresh()
-
-        yield advance

@@ -252,3 +252,42 @@ def test_a_pattern_is_not_run_where_the_rest_of_the_rule_fails(
     monkeypatch.setattr("connector.rules.index.holds", None)
     assert index.matching(facts(score=9, comment="Order 12")) == []
     assert index.matching(facts(score=3)) == []
+
+
+def test_only_some_of_the_values_that_came_are_remembered(
+    ruleset: Callable[..., Ruleset], facts: Callable[..., Facts]
+) -> None:
+    """Names and addresses never end; what is remembered of them must."""
+    index = ruleset("""
+        rules:
+          - id: gold
+            when: {customer.plan: gold}
+            then: [{log: {}}]
+    """).index
+    (column,) = index._first
+    for number in range(3_000):
+        assert index.matching(facts(customer={"plan": f"Plan {number}"})) == []
+    assert len(column.ready) < 1_100
+    for plan, rules in (("Plan 1", []), ("Plan 2999", []), ("GOLD", [0]), ("gold" * 99, [])):
+        for _ in range(2):
+            assert index.matching(facts(customer={"plan": plan})) == rules
+    assert "gold" * 99 not in column.ready
+
+
+@pytest.mark.parametrize("seen", [True, 1, "1", 1.0, 101, 0, -1, None])
+def test_what_lies_ready_for_one_type_says_nothing_of_another(
+    ruleset: Callable[..., Ruleset], facts: Callable[..., Facts], seen: object
+) -> None:
+    wanted = ruleset("""
+        rules:
+          - {id: number, when: {properties.x: 1}, then: [{log: {}}]}
+          - {id: few, when: {history.answers: {at_most: 1}}, then: [{log: {}}]}
+          - {id: score, when: {score: {at_least: 1}}, then: [{log: {}}]}
+    """)
+    given: dict[str, Any] = {"properties": {"x": seen}}
+    if type(seen) is int:
+        given |= {"score": seen, "history": {"answers": max(seen, 0)}}
+    some = facts(**given)
+    for _ in range(2):
+        held = [n for n, rule in enumerate(wanted.rules) if holds(rule.when, View(some))]
+        assert wanted.index.matching(some) == held
