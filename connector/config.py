@@ -19,6 +19,7 @@ from connector.documents import Document, read, validate
 from connector.domain import Problem, Survey, Value
 from connector.environment import PLACEHOLDER, Environment, read_environment
 from connector.errors import Invalid
+from connector.languages import base
 from connector.ports import Duration, SinkSettings, SourceSettings
 from connector.rules.model import AttributeType, Vocabulary
 from connector.sources.zones import is_zone
@@ -56,6 +57,7 @@ class Settings(Value):
     rules: Path
     templates: Path
     follow_files: bool
+    detect_language: bool
     receiver: Receiver
     surveys: dict[str, Survey]
     customer_attributes: dict[str, AttributeType]
@@ -66,6 +68,11 @@ class Settings(Value):
     act_on_customers_within: timedelta
     retention_days: int | None
     unset: frozenset[str] = frozenset()  # ids of sinks for which a ${…} is not set
+
+    @property
+    def spoken(self) -> frozenset[str]:
+        """The languages of the surveys."""
+        return frozenset(base(one.language) for one in self.surveys.values() if one.language)
 
     def vocabulary(self) -> Vocabulary:
         return catalog.vocabulary(
@@ -81,6 +88,7 @@ class _File(Value):
     rules: str = "rules.yaml"
     templates: str = "templates"
     follow_files: bool = True
+    detect_language: bool = True
     receiver: Receiver = Receiver()
     surveys: dict[str, dict[str, Any]] = Field(min_length=1)
     customer_attributes: dict[str, AttributeType] = {}
@@ -164,6 +172,7 @@ def load(
         rules=here / file.rules,
         templates=here / file.templates,
         follow_files=file.follow_files,
+        detect_language=file.detect_language,
         receiver=file.receiver,
         surveys=surveys,
         customer_attributes=file.customer_attributes,

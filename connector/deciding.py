@@ -156,8 +156,7 @@ class _Turn:
     ) -> None:
         self.connection, self.workspace, self.now = connection, workspace, moment.now
         self._moment = moment
-        young = moment.young(workspace.settings.sources.values())
-        self._around = Around(moment.now, young, workspace.settings.surveys, ruleset)
+        self._around = _around(workspace, ruleset, moment)
         self.heard: set[str] = set()  # sources that gave an answer
         self._short = short
         self.is_over = False  # other deciders wait for a pool that this one has taken turns of
@@ -269,6 +268,13 @@ class _Turn:
         message = f"a record of '{arrival.source}' could not be decided: {kind}"
         alarms.raise_alarm(self.connection, "undecided", arrival.source, message, self.now)
         return Outcome(arrival, "quarantined", reason)
+
+
+def _around(workspace: Workspace, ruleset: Ruleset, moment: Moment) -> Around:
+    settings = workspace.settings
+    young = moment.young(settings.sources.values())
+    spoken = settings.spoken | ruleset.languages if settings.detect_language else frozenset()
+    return Around(moment.now, young, settings.surveys, ruleset, spoken)
 
 
 def _apart(readable: Sequence[Words]) -> Iterator[list[Words]]:

@@ -22,6 +22,7 @@ Scalar = str | int | float | bool | None
 Segment = Literal["promoter", "passive", "detractor"]
 Door = Literal["webhook", "poll", "file"]
 Severity = Literal["error", "warning", "note"]
+LanguageFrom = Literal["source", "customer", "detected", "survey"]
 
 
 class Value(BaseModel):
@@ -195,6 +196,7 @@ class Facts(Value):
     segment: Segment | None
     comment: str = ""
     language: str = "en"
+    language_from: LanguageFrom | None = None  # None: kept before that was noted
     answered_at: AwareDatetime | None = None
     decided_at: AwareDatetime | None = None
     link: str | None = None
@@ -236,10 +238,17 @@ class RuleMatch(Value):
 
 
 class Verdict(Value):
-    """What the rules say to some facts: which matched, and what they ask for, in file order."""
+    """What the rules say to some facts: which matched, and what they ask for, in file order.
+
+    `flags`: `asks_for:NAME` for what the comment asks for, and `contradiction` where it holds words
+    of complaint, `complaints`, beside a promoter's score.
+    """
 
     matches: tuple[RuleMatch, ...] = ()
     intents: tuple[Intent, ...] = ()
+    topics: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
 
 
 class DigestLine(Value):
@@ -265,7 +274,8 @@ class Order(Value):
     For an amendment `amends` is the remote id of the case and `key` doubles as the marker that is
     looked up before any resend. `params` were validated by the sink's own `Params` when decided. A
     `digest` is about no single answer: its facts are empty. `windows` are the next times in which
-    it may go out, in order; without any, and after the last of them, it may at any time.
+    it may go out, in order; without any, and after the last of them, it may at any time. `topics`,
+    `flags` and `complaints` are those of the verdict.
     """
 
     key: str
@@ -277,6 +287,9 @@ class Order(Value):
     amends: str | None = None
     digest: Digest | None = None
     windows: tuple[tuple[AwareDatetime, AwareDatetime], ...] = ()
+    topics: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
 
     def not_before(self, now: datetime) -> datetime | None:
         """When its next window opens, where it may not go out now."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from connector.domain import Facts, History, Response, Scalar, Survey
+from connector.domain import Facts, History, LanguageFrom, Response, Scalar, Survey
+from connector.languages import base, detect
 from connector.store import effects, histories, people, turns
 from connector.store.histories import Before
 
@@ -39,12 +40,14 @@ class Subject(NamedTuple):
 
 
 class Around(NamedTuple):
-    """What facts are gathered in. `young`: news given before it is not acted on any more."""
+    """What facts are gathered in. `young`: news given before it is not acted on any more.
+    `spoken`: the languages that a comment may turn out to be in; none: nobody looks."""
 
     now: datetime
     young: datetime
     surveys: Mapping[str, Survey]
     ruleset: Ruleset
+    spoken: Collection[str] = ()
 
 
 class Gathered(NamedTuple):
@@ -77,7 +80,7 @@ def gather(
         history, overtaken = before.get(one.response, Before())
         if person in earlier:
             history = history.model_copy(update=earlier[person]._asdict())
-        facts = gather_facts(one, customer, company, history, now)
+        facts = gather_facts(one, customer, company, history, around)
         if one.response in positions:
             facts = facts.model_copy(update={"positions": positions[one.response]})
         found.append(Gathered(facts, overtaken))
@@ -89,7 +92,7 @@ def gather_facts(
     known: Mapping[str, Scalar],
     company: Mapping[str, Scalar],
     history: History,
-    now: datetime,
+    around: Around,
 ) -> Facts:
     """`known`: what is stored about the customer; what the answer itself tells wins."""
     content, survey = one.content, one.survey
@@ -101,7 +104,7 @@ def gather_facts(
         "name": person.name,
     }
     customer = {**known, **{k: v for k, v in told.items() if v}}
-    language = content.language or customer.get("language") or survey.language
+    language, language_from = _language(one, customer.get("language"), around.spoken)
     return Facts(
         response_id=one.response,
         revision=one.revision,
@@ -114,9 +117,10 @@ def gather_facts(
         score=content.score,
         segment=survey.segment(content.score),
         comment=content.comment.strip(),
-        language=str(language or FALLBACK_LANGUAGE).lower(),
+        language=language.lower(),
+        language_from=language_from,
         answered_at=one.answered_at,
-        decided_at=now,
+        decided_at=around.now,
         link=content.link,
         tags=content.tags,
         properties=content.properties,
@@ -125,3 +129,17 @@ def gather_facts(
         company=dict(company),
         history=history,
     )
+
+
+def _language(one: Subject, customers: Scalar, spoken: Collection[str]) -> tuple[str, LanguageFrom]:
+    """Who says it best: the source, the customer's attribute, the comment itself, the survey. A
+    comment in the survey's own language does not make `pt-BR` into `pt`."""
+    content, surveys = one.content, one.survey.language
+    if content.language:
+        return content.language, "source"
+    if customers:
+        return str(customers), "customer"
+    found = detect(content.comment, spoken)
+    if found and not (surveys and base(surveys) == found):
+        return found, "detected"
+    return surveys or FALLBACK_LANGUAGE, "survey"

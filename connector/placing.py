@@ -124,6 +124,9 @@ class Placing:
             facts=self.facts,
             due_at=respond_by,
             windows=times.windows(intent.send_hours, survey, due_at),
+            topics=self.verdict.topics,
+            flags=self.verdict.flags,
+            complaints=self.verdict.complaints,
         )
         unsaid = {"facts", "digest"} if order.windows else {"facts", "digest", "windows"}
         return {

@@ -20,7 +20,7 @@ from connector.cli import choosing, shipped
 )
 @click.option("--force", is_flag=True, help="Replace files that exist already.")
 def init(directory: Path, only: str | None, force: bool) -> int:
-    """Write connector.yaml, rules.yaml, templates/ and .env.example into DIRECTORY.
+    """Write connector.yaml, rules.yaml, topics.yaml, templates/ and .env.example into DIRECTORY.
 
     With rules.schema.json beside them, editors complete rules and mark mistakes.
 

@@ -10,7 +10,7 @@ ENVIRONMENT = ".env.example"
 
 
 def files() -> dict[str, bytes]:
-    """Relative name -> content: connector.yaml, rules.yaml, the mail templates, .env.example.
+    """Relative name -> content: connector.yaml, rules.yaml, topics.yaml, mails, .env.example.
 
     Never anything else: a `.env` with somebody's secrets may lie beside them.
     """
@@ -18,7 +18,7 @@ def files() -> dict[str, bytes]:
     installed = package / "shipped"  # in a wheel; the repository has the same files at its root
     config = installed if installed.is_dir() else package.parent / "config"
     example = (installed if installed.is_dir() else package.parent) / ENVIRONMENT
-    names = ("connector.yaml", "rules.yaml")
+    names = ("connector.yaml", "rules.yaml", "topics.yaml")
     templates = sorted((config / "templates").glob("*/*.*"))
     found = {str(path.relative_to(config)): path for path in templates}
     found |= {name: config / name for name in names}

@@ -22,7 +22,7 @@ from connector.rules.memory import Memory, Remembered
 from connector.rules.model import Action, Condition, Group, Rule, Ruleset
 from connector.rules.past import Past, owner_of
 from connector.rules.routing import Assigned
-from connector.rules.teams import Teams, team_of, told
+from connector.rules.teams import Teams, team_of
 from connector.rules.templates import TextTemplate
 
 OPEN_CASES, CONTACT = "history.open_cases", "history.days_since_contact"
@@ -40,7 +40,7 @@ class Side:
         self._plans: dict[tuple[int, ...], Plan] = {}
         self._ending = [rule for rule in ruleset.rules if rule.ends]
         self._drawing = {offset + n: r for n, r in enumerate(ruleset.rules) if r.holdout}
-        self._teams = Teams(ruleset.routing)
+        self._teams = Teams(ruleset.routing, ruleset.book)
         self._memory = Memory(ruleset.recall, known.earlier)
         self._answers: dict[str, Outcome] = {}  # those that are still to be revised
         self._open: dict[str, list[tuple[str, datetime | None]]] = {}  # by customer: response, end
@@ -132,7 +132,7 @@ class Side:
         action, now = asked.action, past.at
         team = asked.team
         if isinstance(team, TextTemplate):
-            team = told(team, action, past.facts, who)
+            team = self._teams.told(team, action, past.facts, who)
         if withheld:
             return Effect(asked, team, None, None, withheld)
         pool = who.pool if who is not None and action.routed else ""

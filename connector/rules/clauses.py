@@ -9,6 +9,7 @@ from typing import Any, get_args
 from connector.rules import spans
 from connector.rules.explain import said
 from connector.rules.model import Condition, GroupWord
+from connector.rules.words import spelled
 from connector.text import parse_duration
 
 _GROUPS = get_args(GroupWord)
@@ -95,6 +96,8 @@ def _spanned(name: str, within: Any) -> str:
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):  # the words of a `mentions` by language
+        return tuple(spelled(value))
     return tuple(value) if isinstance(value, list) else value
 
 

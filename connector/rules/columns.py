@@ -14,6 +14,7 @@ from operator import or_
 from typing import Any, NamedTuple
 
 from connector.domain import Facts
+from connector.languages import base
 from connector.rules.fields import present, reader
 from connector.rules.formula import Literal
 from connector.rules.match import as_text, holds_missing, keys
@@ -43,21 +44,28 @@ class Column(NamedTuple):
     judge: Judge
 
 
-def columns(field: str, asked: Asked, every: int) -> list[Column]:
-    """The columns that judge a field: its words apart from the rest.
+def columns(asked: Asked, every: int) -> list[Column]:
+    """The columns that judge one field: its words apart from the rest.
 
     `matches` is judged only by whether there is a text at all: what the pattern says is left open.
     """
     words = [one for one in asked if one[1].condition.operator == "mentions"]
     others = [one for one in asked if one[1].condition.operator != "mentions"]
+    read = _reader(asked[0][1].condition)
     found: list[Column] = []
-    for some, make in ((others, _values), (words, _words)):
-        if some:
-            missing = every & ~_failing_missing(some)
-            ready, judge = make(some, every, missing)
-            ready |= dict.fromkeys((None, "", ()), missing)
-            found.append(Column(_rows(some), reader(field), ready, judge))
+    if others:
+        missing = every & ~_failing_missing(others)
+        ready, judge = _values(others, every, missing)
+        ready |= dict.fromkeys((None, "", ()), missing)
+        found.append(Column(_rows(others), read, ready, judge))
+    if words:
+        found.append(_words(words, every, read))
     return found
+
+
+def _reader(condition: Condition) -> Callable[[Facts], Any]:
+    book, field = condition.book, condition.field
+    return reader(field) if book is None else lambda facts: book.value(field, facts)
 
 
 def _rows(asked: Asked) -> int:
@@ -127,28 +135,44 @@ def _members(asked: Asked) -> _Members:
     return members
 
 
-def _words(asked: Asked, every: int, missing: int) -> tuple[dict[Any, int], Judge]:
+def _words(asked: Asked, every: int, read: Callable[[Facts], Any]) -> Column:
+    missing = every & ~_failing_missing(asked)
     members = _Members()
-    words: dict[str, Word] = {}
+    words: dict[tuple[str, str], Word] = {}
     for row, one in asked:
-        words |= {word.written: word for word in one.condition.probe}
-        members.add(row, [word.written for word in one.condition.probe], one.holds)
-    finder = Finder(words.values())
+        words |= {word.key: word for word in one.condition.probe}
+        members.add(row, [word.key for word in one.condition.probe], one.holds)
 
-    def judge(value: Any) -> int:
-        found = finder.find(as_text(value))
+    def rows(finder: Finder, text: Any) -> int:
+        found = finder.find(as_text(text))
         if not found:
             return missing  # a text without any of the words is like no text
-        return every & ~members.failing([word.written for word in found])
+        return every & ~members.failing([word.key for word in found])
 
-    return {}, judge
+    plain = Finder([word for word in words.values() if not word.language])
+    languages = {word.language for word in words.values()} - {""}
+    if not languages:
+        ready = dict.fromkeys((None, "", ()), missing)
+        return Column(_rows(asked), read, ready, lambda value: rows(plain, value))
+    finders = {
+        language: Finder((w for w in words.values() if w.language in ("", language)), language)
+        for language in languages
+    }
+
+    def judge(seen: tuple[Any, str]) -> int:
+        value, language = seen
+        if present(value) is None:
+            return missing
+        return rows(finders.get(base(language), plain), value)
+
+    return Column(_rows(asked), lambda facts: (read(facts), facts.language), {}, judge)
 
 
 def _values(asked: Asked, every: int, missing: int) -> tuple[dict[Any, int], Judge]:
     type, members = asked[0][1].condition.type, _members(asked)
     fine = every & ~_failing_present(asked)
-    if type == "tags":
-        return {}, lambda value: fine & ~members.failing(keys("tags", value))
+    if type in ("tags", "topics"):
+        return {}, lambda value: fine & ~members.failing(keys(type, value))
     table = _Table(asked, members, fine, missing)
     if type in ("score", "count"):  # whole numbers, mostly small
         return {number: table.of_number(number) for number in range(_SMALL)}, table.of_number_field

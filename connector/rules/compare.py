@@ -14,7 +14,7 @@ from typing import Any, Literal
 from connector.documents import read
 from connector.domain import Value
 from connector.rules.clauses import clause_changes
-from connector.rules.model import RULES_FILE, RulesetText
+from connector.rules.model import RULES_FILE, TOPICS_FILE, RulesetText
 from connector.text import one_line
 
 _LONGEST_LINE = 300
@@ -35,7 +35,7 @@ class Change(Value):
     """One thing that is different; `lines` say how, in order of the file, fit for a terminal."""
 
     what: Literal["added", "removed", "moved", "changed"]
-    of: str  # `rule ID`, `default`, `defaults`, `pools`, `routing`, or the name of a template
+    of: str  # `rule ID`, a part of the file, `topics.yaml`, or the name of a template
     lines: tuple[str, ...] = ()
 
 
@@ -43,20 +43,20 @@ def compare(before: RulesetText, after: RulesetText) -> list[Change]:
     """From `before` to `after`; nothing where they only differ in comments and spelling.
 
     Raises:
-        Invalid: the rules of one of them are no YAML.
+        Invalid: the rules or topics of one of them are no YAML.
     """
-    old, new = _data(before), _data(after)
+    old, new = _data(before, RULES_FILE), _data(after, RULES_FILE)
     found = [*_rules(_by_id(old), _by_id(new))]
     found += _calendars(old.get("calendars"), new.get("calendars"))
     for part in ("default", "defaults", "pools", "routing"):
         lines = _part(part, *(one.get(part) or _EMPTY.get(part, {}) for one in (old, new)))
         if lines:
             found.append(Change(what="changed", of=part, lines=_fit(lines)))
-    return [*found, *_templates(before.files, after.files)]
+    return [*found, *_topics(before, after), *_templates(before.files, after.files)]
 
 
-def _data(text: RulesetText) -> Mapping[str, Any]:
-    data = read(text.files.get(RULES_FILE, ""), RULES_FILE).data
+def _data(text: RulesetText, file: str) -> Mapping[str, Any]:
+    data = read(text.files.get(file, ""), file).data
     return data if isinstance(data, Mapping) else {}
 
 
@@ -212,8 +212,17 @@ def _said(value: Any, start: int = 0) -> str:
     return str(value)
 
 
+def _topics(before: RulesetText, after: RulesetText) -> Iterator[Change]:
+    there = [TOPICS_FILE in text.files for text in (before, after)]
+    lines = list(_value("", _data(before, TOPICS_FILE), _data(after, TOPICS_FILE)))
+    if there == [True, True] and lines:
+        yield Change(what="changed", of=TOPICS_FILE, lines=_fit(lines))
+    elif there[0] is not there[1]:
+        yield Change(what="added" if there[1] else "removed", of=TOPICS_FILE)
+
+
 def _templates(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
-    for name in sorted((old.keys() | new.keys()) - {RULES_FILE}):
+    for name in sorted((old.keys() | new.keys()) - {RULES_FILE, TOPICS_FILE}):
         of = one_line(name)
         if name not in old:
             yield Change(what="added", of=of)

@@ -14,6 +14,7 @@ from connector.rules import spans
 from connector.rules.fields import ALL_OPERATORS, OPERATORS, FieldRule, field_rule, nearest_field
 from connector.rules.model import Condition, Group, GroupWord, Vocabulary
 from connector.rules.operands import BadOperand, operand
+from connector.rules.topics import DERIVED
 from connector.text import did_you_mean, one_line, parse_duration
 
 _GROUPS: tuple[GroupWord, ...] = ("all", "any", "none")
@@ -167,11 +168,11 @@ class _Reader:
             probe = operand(rule, operator, wanted, self.vocabulary)
         except BadOperand as bad:
             hint = _comparison_hint(wanted) or bad.hint
-            where = at if bad.item is None else (*at, bad.item)
             said = rule.name if short else f"{rule.name}: {operator}"
-            self.wrong(f"{said}: {bad}", where, hint)
+            self.wrong(f"{said}: {bad}", (*at, *bad.way), hint, key=bad.at_key)
             return []
-        return [Condition(rule.name, rule.type, operator, wanted, probe)]
+        book = self.vocabulary.book if rule.name in DERIVED else None
+        return [Condition(rule.name, rule.type, operator, wanted, probe, book)]
 
 
 def _comparison_hint(wanted: Any) -> str:

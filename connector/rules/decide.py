@@ -87,10 +87,15 @@ def decide(ruleset: Ruleset, facts: Facts) -> Verdict:
     """What these rules say to these facts. The same arguments always give the same verdict."""
     reading = read_rules(ruleset, facts)
     matches = tuple(_match(ruleset.rules[n], facts, n in reading.held_out) for n in reading.fired)
-    if not reading.actions:
-        return Verdict(matches=matches)
-    renderer = Renderer(ruleset.mails, facts, ruleset.routing)
-    return Verdict(matches=matches, intents=tuple(renderer.intent(*a) for a in reading.actions))
+    renderer = Renderer(ruleset, facts)
+    heard = ruleset.book.heard(facts)
+    return Verdict(
+        matches=matches,
+        intents=tuple(renderer.intent(*action) for action in reading.actions),
+        topics=heard.topics,
+        flags=heard.flags,
+        complaints=heard.complaints,
+    )
 
 
 def _match(rule: Rule, facts: Facts, held_out: bool) -> RuleMatch:

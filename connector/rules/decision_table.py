@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.rules.model import LOG, Action, Condition, Group, Rule, Ruleset
 from connector.rules.routing import Line
+from connector.rules.words import spelled
 from connector.text import describe_duration, one_line
 
 _LONGEST_LINE = 200
@@ -120,6 +121,8 @@ def _must(condition: Condition, few: int) -> str:
         return "is there" if wanted else "is missing"
     if condition.operator == "between":
         return f"{_said(wanted[0])} to {_said(wanted[1])}"
+    if isinstance(wanted, Mapping):
+        wanted = spelled(wanted)
     values = wanted if isinstance(wanted, list | tuple) else [wanted]
     told = [_said(value) for value in values[:few]]
     more = f" +{len(values) - few} more" if len(values) > few else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connector.domain import Facts, Value
@@ -12,6 +12,8 @@ from connector.rules.match import View, holds
 from connector.rules.model import Condition, Group, GroupWord, Ruleset, Status
 from connector.rules.render import Renderer
 from connector.rules.routing import Assigned
+from connector.rules.topics import COMPLAINT, CONTRADICTION, TopicBook
+from connector.rules.words import spelled, spelled_word
 from connector.text import one_line
 
 _LONGEST_VALUE = 300
@@ -29,8 +31,8 @@ _WORDS = {
 
 class ConditionReport(Value):
     """One condition. `group` is the way to it (`""`, `any`, `none`, `any/all`); `seen` is None
-    where the value was missing, and cut where it is long. `found` are the words of a `mentions`
-    that stand in the text."""
+    where the value was missing, and cut where it is long. `found` are the words that stand
+    in the text: of a `mentions`, or of the topics that were seen."""
 
     field: str
     operator: str
@@ -42,8 +44,10 @@ class ConditionReport(Value):
 
     def __str__(self) -> str:
         """`score is at most 3: saw 4`; without Python's own signs."""
-        asked = _asked(self.field, self.operator, self.wanted, self.found)
-        return f"{asked}: saw {_said(self.seen)}"
+        mentions = self.operator == "mentions"
+        asked = _asked(self.field, self.operator, self.wanted, self.found if mentions else ())
+        by = f" ({_said(self.found)})" if self.found and not mentions else ""
+        return f"{asked}: saw {_said(self.seen)}{by}"
 
 
 def said(condition: Condition) -> str:
@@ -57,7 +61,8 @@ def _asked(field: str, operator: str, wanted: Any, found: Sequence[str] = ()) ->
     if operator == "between":
         low, high = wanted
         return f"{field} is between {_said(low)} and {_said(high)}"
-    return f"{field} {_WORDS[operator]} {_said(wanted, found)}"
+    value = spelled(wanted) if isinstance(wanted, Mapping) else wanted
+    return f"{field} {_WORDS[operator]} {_said(value, found)}"
 
 
 class GroupReport(Value):
@@ -112,7 +117,7 @@ def explain(ruleset: Ruleset, facts: Facts) -> list[RuleReport]:
 
 def assigned(ruleset: Ruleset, facts: Facts) -> Assigned | None:
     """Who it is for, and the line of `routing` that says so; None where nobody says so."""
-    return Renderer(ruleset.mails, facts, ruleset.routing).assigned
+    return Renderer(ruleset, facts).assigned
 
 
 class Changed(Value):
@@ -158,12 +163,15 @@ def _group_report(group: Group, view: View, way: str = "") -> GroupReport:
 
 
 def _report(condition: Condition, view: View, way: str) -> ConditionReport:
-    seen = view.value(condition.field)
+    seen = view.seen(condition)
     held = holds(condition, view)
     found: tuple[str, ...] = ()
     if held and condition.operator == "mentions":
-        text = view.folded(condition.field)
-        found = tuple(word.written for word in condition.probe if word.is_in(text))
+        text, language = view.folded(condition.field), view.language
+        words = (word for word in condition.probe if word.is_in(text, language))
+        found = tuple(map(spelled_word, words))
+    if condition.book is not None:
+        found = _heard(condition.book, condition.field, view)
     if isinstance(seen, str):
         seen = one_line(seen, _LONGEST_VALUE)
     return ConditionReport(
@@ -175,6 +183,15 @@ def _report(condition: Condition, view: View, way: str) -> ConditionReport:
         group=way,
         found=found,
     )
+
+
+def _heard(book: TopicBook, field: str, view: View) -> tuple[str, ...]:
+    """The words by which a topic, a request or a contradiction was seen."""
+    heard = book.heard(view.facts)
+    if field == CONTRADICTION:
+        return heard.words.get((COMPLAINT, ""), ())
+    named = book.value(field, view.facts)
+    return tuple(dict.fromkeys(word for name in named for word in heard.words[field, name]))
 
 
 def _said(value: Any, first: Sequence[str] = ()) -> str:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from connector.rules import spans
+from connector.rules.topics import ASKS_FOR, DERIVED, TOPICS
 from connector.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ OPERATORS: Mapping[FieldType, tuple[str, ...]] = {
     "choice": _CHOICES,
     "language": _CHOICES,
     "tags": _CHOICES,
+    "topics": _CHOICES,
     "flag": ("is", "not", "exists"),
     "free": (*_NUMBERS[:-1], "mentions", "matches", "exists"),
 }
@@ -52,6 +54,7 @@ _PLAIN: Mapping[str, FieldType] = {
     "source": "choice",
     "brand": "text",
     "tags": "tags",
+    **dict(zip(DERIVED, ("topics", "topics", "flag"), strict=True)),
     "link": "text",
     "history.answers": "count",
     "history.detractor_answers": "count",
@@ -66,11 +69,12 @@ _PLAIN: Mapping[str, FieldType] = {
 
 @dataclass(frozen=True)
 class FieldRule:
-    """One field: its type and, for a choice, what it can be."""
+    """One field: its type and, for a choice, what it can be. `unsure`: that could not be read."""
 
     name: str
     type: FieldType
     choices: tuple[str, ...] = ()
+    unsure: bool = False
 
 
 @cache
@@ -103,8 +107,11 @@ def field_rule(name: str, vocabulary: Vocabulary) -> FieldRule | None:
             "history.previous_segment": SEGMENTS,
             "survey": tuple(vocabulary.surveys),
             "source": vocabulary.sources,
+            TOPICS: tuple(vocabulary.book.topics),
+            ASKS_FOR: tuple(vocabulary.book.asks_for),
         }
-        return FieldRule(name, _PLAIN[name], choices.get(name, ()))
+        unsure = name in DERIVED and not vocabulary.book.is_whole
+        return FieldRule(name, _PLAIN[name], choices.get(name, ()), unsure)
     group, _, attribute = name.partition(".")
     if group == "properties" and attribute:
         return FieldRule(name, "free")

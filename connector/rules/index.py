@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from connector.domain import Facts
 from connector.rules import spans
@@ -45,7 +45,7 @@ class _Plan:
 
     bits: int = 0
     rows: int = 0
-    asked: dict[str, list[tuple[int, Literal]]] = field(default_factory=dict)
+    asked: dict[Any, list[tuple[int, Literal]]] = field(default_factory=dict)
     steps: list[_Step] = field(default_factory=list)
 
     def bit(self) -> int:
@@ -57,7 +57,8 @@ class _Plan:
         row = self.bit()
         self.rows |= row
         for literal in part.literals:
-            self.asked.setdefault(literal.condition.field, []).append((row, literal))
+            about = (literal.condition.field, literal.condition.book)
+            self.asked.setdefault(about, []).append((row, literal))
         if not part.choices:
             return row, 0
         inner = [self.choice(choice) for choice in part.choices]
@@ -136,15 +137,19 @@ def _in_order(plan: _Plan) -> tuple[list[Column], list[Column]]:
     """What takes longest last: where nobody who is left asks for words, no text is looked at."""
     first: list[Column] = []
     last: list[Column] = []
-    for name, asked in plan.asked.items():
-        found = columns(name, asked, plan.rows)
-        if any(literal.condition.operator == "mentions" for _, literal in asked):
+    for asked in plan.asked.values():
+        found = columns(asked, plan.rows)
+        if any(_listens(literal.condition) for _, literal in asked):
             last.extend(found)
-        elif spans.reader_of(name):
+        elif spans.reader_of(asked[0][1].condition.field):
             last[:0] = found
         else:
             first.extend(found)
     return first, last
+
+
+def _listens(condition: Condition) -> bool:
+    return condition.operator == "mentions" or condition.book is not None
 
 
 def _asks_pattern(member: Condition | Group) -> bool:

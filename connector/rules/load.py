@@ -23,6 +23,7 @@ from connector.rules.match import always_there
 from connector.rules.model import (
     DEFAULT_ID,
     RULES_FILE,
+    TOPICS_FILE,
     Action,
     DefaultsText,
     DefaultText,
@@ -40,6 +41,8 @@ from connector.rules.routing import OWNER, Routing
 from connector.rules.template_check import unguarded
 from connector.rules.templates import MailTemplate
 from connector.rules.timing import ALWAYS, Timetable
+from connector.rules.topic_file import read_topics
+from connector.rules.topics import TopicBook
 from connector.text import one_line
 
 _LARGEST = 1_000_000  # bytes of one file
@@ -51,6 +54,8 @@ _SAY_WHO = "say under routing: who gets what, or did you mean 'customer.owner'?"
 def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
     """Reads and checks everything; `ruleset` is there when no problem is an error."""
     mails, problems = read_mails(text, vocabulary)
+    book, of_topics = read_topics(text)
+    problems += of_topics
     if RULES_FILE not in text.files:
         return _loaded([*problems, Problem(file=RULES_FILE, message="the file is missing")])
     try:
@@ -58,19 +63,23 @@ def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
     except Invalid as invalid:
         return _loaded([*problems, *invalid.problems])
     broken = {p.file.split("/")[1] for p in problems if p.severity == "error" and "/" in p.file}
-    loader = _Loader(document, vocabulary, mails, broken)
+    loader = _Loader(document, vocabulary, mails, broken, book)
     ruleset = loader.ruleset(text.hash)
     found = [*problems, *document.warnings, *loader.problems]
     return replace(_loaded(found, ruleset), sound=loader.sound(ruleset), document=document)
 
 
-def read_directory(rules_file: Path, templates: Path) -> RulesetText:
-    """The texts of a rules file and of `NAME/LANG.txt|html` below `templates`.
+def read_directory(rules_file: Path, templates: Path, topics: Path | None = None) -> RulesetText:
+    """The texts of a rules file, of `topics` (where none is named: of `topics.yaml` beside the
+    rules, if it exists), and of `NAME/LANG.txt|html` below `templates`.
 
     Raises:
         Invalid: a file cannot be read, is too large, or is not UTF-8.
     """
     files = {RULES_FILE: _text(rules_file)}
+    topics = topics or rules_file.parent / TOPICS_FILE
+    if topics.exists():
+        files[TOPICS_FILE] = _text(topics)
     if templates.is_dir():
         for path in sorted(templates.glob("*/*")):
             if path.suffix in (".txt", ".html") and not path.name.startswith("."):
@@ -114,8 +123,11 @@ class _Loader:
         vocabulary: Vocabulary,
         mails: dict[str, MailTemplate],
         broken_mails: Collection[str],
+        book: TopicBook,
     ) -> None:
         self.document, self.vocabulary, self.mails = document, vocabulary, mails
+        self.book = book
+        self.heard = replace(vocabulary, book=book)
         self.broken_mails = broken_mails
         self.whole: list[Rule] = []  # without an error of their own, up to an unclear `stop`
         self.problems: list[Problem] = []
@@ -136,7 +148,7 @@ class _Loader:
             defaults = self.keep(validate(self.document, DefaultsText, at=("defaults",)))
             self.defaults = self.inherited(defaults, ("defaults",)) or self.defaults
         if raw:
-            self.routing = self.keep(read_routing(self.document, self.vocabulary))
+            self.routing = self.keep(read_routing(self.document, self.heard))
         numbers = range(len(raw["rules"])) if isinstance(raw.get("rules"), list) else ()
         rules = [self.judged(number) for number in numbers]
         default = self.default() if raw.get("default") is not None else ()
@@ -154,6 +166,7 @@ class _Loader:
             routing=self.routing,
             recall=recall_of(readable, default, self.mails),
             timetable=Timetable(calendars, zones),
+            book=self.book,
         )
 
     def sound(self, ruleset: Ruleset | None) -> Ruleset | None:
@@ -187,7 +200,7 @@ class _Loader:
         parts = raw if isinstance(raw, dict) else {}
         when = _NOTHING
         if isinstance(parts.get("when"), dict):
-            when = self.keep(read_when(self.document, (*at, "when"), self.vocabulary))
+            when = self.keep(read_when(self.document, (*at, "when"), self.heard))
         actions: tuple[Action, ...] = ()
         if isinstance(parts.get("then"), list):
             inherited = self.inherited(head, at) or self.defaults

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector.domain import Facts
+from connector.languages import base
 from connector.rules import patterns, spans
 from connector.rules.fields import present, reader
 from connector.rules.model import Condition, FieldType, Group
@@ -21,12 +22,23 @@ class View:
     """The facts by field name; folded texts are kept, as many conditions look at one comment."""
 
     def __init__(self, facts: Facts) -> None:
-        self._facts = facts
+        self.facts = facts
         self._folded: dict[str, str] = {}
 
     def value(self, field: str) -> Any:
         """The value, or None where it is missing."""
-        return present(reader(field)(self._facts))
+        return present(reader(field)(self.facts))
+
+    def seen(self, condition: Condition) -> Any:
+        """What this condition looks at, or None where it is missing."""
+        if condition.book is not None:
+            return present(condition.book.value(condition.field, self.facts))
+        return self.value(condition.field)
+
+    @property
+    def language(self) -> str | None:
+        """Of the answer; None: any that a word wants."""
+        return base(self.facts.language)
 
     def folded(self, field: str) -> str:
         """The value as text, lower case and without accents."""
@@ -57,14 +69,14 @@ def holds_missing(condition: Condition) -> bool:
 
 
 def _condition_holds(condition: Condition, view: View) -> bool:
-    seen = view.value(condition.field)
+    seen = view.seen(condition)
     if seen is None:
         return holds_missing(condition)
     if condition.operator == "exists":
         return condition.probe is True
     if condition.operator == "mentions":
-        text = view.folded(condition.field)
-        return any(word.is_in(text) for word in condition.probe)
+        text, language = view.folded(condition.field), view.language
+        return any(word.is_in(text, language) for word in condition.probe)
     if condition.operator == "matches":
         return condition.probe.search(str(seen)[: patterns.SEARCHED]) is not None
     if condition.operator in _COMPARISONS:
@@ -91,6 +103,8 @@ def keys(type: FieldType, seen: Any) -> tuple[Comparable, ...]:
         return () if number is None else (number,)
     if type == "choice":
         return (seen,)
+    if type == "topics":
+        return tuple(seen)
     if type in ("free", "flag"):
         return (comparable(seen),)
     if type == "tags":

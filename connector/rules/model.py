@@ -21,6 +21,7 @@ from connector.rules.days import day
 from connector.rules.holdout import Holdout, HoldoutText
 from connector.rules.templates import MailTemplate
 from connector.rules.timing import Timetable
+from connector.rules.topics import NO_TOPICS, TopicBook
 
 if TYPE_CHECKING:
     from connector.rules.index import Index
@@ -30,10 +31,11 @@ AttributeType = Literal["text", "number", "flag"]
 Status = Literal["draft", "shadow", "live"]
 GroupWord = Literal["all", "any", "none"]
 FieldType = Literal[
-    "score", "number", "count", "text", "choice", "language", "tags", "flag", "free"
+    "score", "number", "count", "text", "choice", "language", "tags", "topics", "flag", "free"
 ]
 
 RULES_FILE = "rules.yaml"
+TOPICS_FILE = "topics.yaml"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 DEFAULT_ID = "default"
 LOG = "log"
@@ -61,18 +63,21 @@ class ActionKind:
 class Vocabulary:
     """What exists in this installation, so that a rule can only speak of that.
 
-    `attributes` are those that `customer_attributes` declares, beside the built-in ones.
+    `attributes` are those that `customer_attributes` declares, beside the built-in ones. `book`
+    belongs to the rules that are read, not to the installation.
     """
 
     actions: Mapping[str, ActionKind] = field(default_factory=dict)
     surveys: Mapping[str, Survey] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     attributes: Mapping[str, AttributeType] = field(default_factory=dict)
+    book: TopicBook = NO_TOPICS
 
 
 @dataclass(frozen=True)
 class RulesetText:
-    """Everything that decides, as text: `rules.yaml` and `templates/NAME/LANG.txt|html`."""
+    """Everything that decides, as text: `rules.yaml`, `topics.yaml` and
+    `templates/NAME/LANG.txt|html`."""
 
     files: Mapping[str, str]
 
@@ -213,13 +218,15 @@ class RuleText(Value):
 
 @dataclass(frozen=True)
 class Condition:
-    """One line of a `when`. `wanted` is what the file says, `probe` what is compared with."""
+    """One line of a `when`. `wanted` is what the file says, `probe` what is compared with. `book`
+    is where the value comes from, if it is no fact."""
 
     field: str
     type: FieldType
     operator: str
     wanted: Any
     probe: Any
+    book: TopicBook | None = None
 
 
 @dataclass(frozen=True)
@@ -295,6 +302,14 @@ class Ruleset:
     routing: Routing | None = None
     recall: Recall = field(default_factory=Recall)
     timetable: Timetable = field(default_factory=Timetable)
+    book: TopicBook = NO_TOPICS
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """Those that its mails, its topics and its rules have words of."""
+        from connector.rules.spoken import spoken
+
+        return spoken(self.rules, self.mails, self.book)
 
     @cached_property
     def index(self) -> Index:

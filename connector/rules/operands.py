@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from connector.rules import patterns
 from connector.rules.fields import FieldRule
+from connector.rules.mentions import BadWords, words
 from connector.rules.model import Vocabulary
-from connector.rules.words import Word
 from connector.text import did_you_mean, fold, one_line
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
 _LARGEST = 1e300  # a float holds no more; nobody means such a number
 Comparable = str | float
-Compiled = TypeVar("Compiled")
 
 
 class BadOperand(Exception):
-    """`str()` says what it must be; `item` is the place in a list."""
+    """`str()` says what it must be; `way` leads to the place in a list or group; `at_key`: it is
+    the key there that is wrong."""
 
-    def __init__(self, message: str, hint: str = "", item: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        way: tuple[str | int, ...] = (),
+        at_key: bool = False,
+    ) -> None:
         super().__init__(message)
-        self.hint, self.item = hint, item
+        self.hint, self.way, self.at_key = hint, way, at_key
 
 
 def as_number(value: object) -> float | None:
@@ -55,9 +61,12 @@ def operand(rule: FieldRule, operator: str, wanted: Any, vocabulary: Vocabulary)
             raise BadOperand("must be true or false")
         return wanted
     if operator == "mentions":
-        return tuple(_compiled(Word, text) for text in _texts(wanted))
+        try:
+            return words(wanted)
+        except BadWords as bad:
+            raise BadOperand(str(bad), bad.hint, bad.way, bad.at_key) from None
     if operator == "matches":
-        return _compiled(patterns.expression, *_texts(wanted, single=True))
+        return _pattern(wanted)
     if operator in ("at_most", "at_least"):
         return _number(rule, wanted, vocabulary)
     if operator == "between":
@@ -86,7 +95,7 @@ def _at(index: int, read: Callable[..., Any], *args: Any) -> Any:
     try:
         return read(*args)
     except BadOperand as bad:
-        raise BadOperand(str(bad), bad.hint, index) from None
+        raise BadOperand(str(bad), bad.hint, (index,)) from None
 
 
 def _value(rule: FieldRule, wanted: Any, vocabulary: Vocabulary) -> Any:
@@ -102,7 +111,7 @@ def _value(rule: FieldRule, wanted: Any, vocabulary: Vocabulary) -> Any:
         return comparable(wanted)
     if not isinstance(wanted, str):
         raise BadOperand(f"must be text{_not(wanted)}", "put it in quotes")
-    if rule.type == "choice":
+    if rule.type in ("choice", "topics"):
         return _choice(rule, wanted)
     if not wanted.strip():
         raise BadOperand("must not be empty", "use {exists: false}")
@@ -115,9 +124,10 @@ def _value(rule: FieldRule, wanted: Any, vocabulary: Vocabulary) -> Any:
 
 
 def _choice(rule: FieldRule, wanted: str) -> str:
-    if wanted in rule.choices:
+    if wanted in rule.choices or rule.unsure:
         return wanted
-    allowed = f"allowed: {', '.join(rule.choices) or 'none is configured'}"
+    none = "none is declared in topics.yaml" if rule.type == "topics" else "none is configured"
+    allowed = f"allowed: {', '.join(rule.choices) or none}"
     near = did_you_mean(wanted, rule.choices)
     hint = f"{near}; {allowed}" if near else allowed
     raise BadOperand(f"'{one_line(wanted, 40)}' is not allowed", hint)
@@ -138,20 +148,11 @@ def _number(rule: FieldRule, wanted: Any, vocabulary: Vocabulary) -> float:
     return float(wanted)
 
 
-def _texts(wanted: Any, single: bool = False) -> list[str]:
-    texts = wanted if isinstance(wanted, list) and not single else [wanted]
-    if not texts:
-        raise BadOperand("must not be empty")
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            item = index if isinstance(wanted, list) and not single else None
-            raise BadOperand(f"must be text{_not(text)}", "put it in quotes", item)
-    return texts
-
-
-def _compiled(compile_it: Callable[[str], Compiled], text: str) -> Compiled:
+def _pattern(wanted: Any) -> re.Pattern[str]:
+    if not isinstance(wanted, str):
+        raise BadOperand(f"must be text{_not(wanted)}", "put it in quotes")
     try:
-        return compile_it(text)
+        return patterns.expression(wanted)
     except ValueError as error:
         raise BadOperand(str(error)) from None
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from connector.domain import Facts, History
 from connector.rules.routing import OWNER
 from connector.rules.templates import CannotRender, TextTemplate, context_of
+from connector.rules.topics import TopicBook
 
 
 class Past(NamedTuple):
@@ -127,12 +128,12 @@ def owner_of(customer: str | None, facts: Facts) -> str | None:
     return customer if known else None
 
 
-def filled(template: TextTemplate, facts: Facts, owner: str = "") -> str:
+def filled(template: TextTemplate, facts: Facts, book: TopicBook, owner: str = "") -> str:
     """The text for these light facts; empty where it cannot be filled in. `owner`: whom `routing`
     says."""
     context = {OWNER: owner} if owner else {}
     if template.names != {OWNER}:
-        context = context_of(whole_facts(facts)) | context
+        context = context_of(whole_facts(facts), book) | context
     try:
         return template.render(context)
     except CannotRender:

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from connector.domain import Facts, Intent
 from connector.rules.caps import refusal
-from connector.rules.model import Action
-from connector.rules.routing import OWNER, Assigned, Routing
+from connector.rules.model import Action, Ruleset
+from connector.rules.routing import OWNER, Assigned
 from connector.rules.template_check import has_template
-from connector.rules.templates import CannotRender, MailTemplate, TextTemplate, context_of
+from connector.rules.templates import CannotRender, TextTemplate, context_of
 
 _Context = Callable[[], dict[str, Any]]
 
@@ -23,17 +23,13 @@ _Context = Callable[[], dict[str, Any]]
 class Renderer:
     """Fills the templates of many actions for one answer."""
 
-    def __init__(
-        self,
-        mails: Mapping[str, MailTemplate],
-        facts: Facts,
-        routing: Routing | None = None,
-    ) -> None:
-        self._mails, self._facts, self._routing = mails, facts, routing
+    def __init__(self, ruleset: Ruleset, facts: Facts) -> None:
+        self._mails, self._routing, self._book = ruleset.mails, ruleset.routing, ruleset.book
+        self._facts = facts
 
     @cached_property
     def _plain_context(self) -> dict[str, Any]:
-        return context_of(self._facts)
+        return context_of(self._facts, self._book)
 
     @cached_property
     def assigned(self) -> Assigned | None:

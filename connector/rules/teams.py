@@ -10,6 +10,7 @@ from connector.rules.model import Action
 from connector.rules.past import filled, whole_facts
 from connector.rules.routing import OWNER, Assigned, Routing
 from connector.rules.templates import TextTemplate, context_of
+from connector.rules.topics import NO_TOPICS, TopicBook
 
 _TEAM = ("group", "owner", "assignee")  # the parameters that say whose work a case is
 
@@ -38,8 +39,8 @@ def nobody(action: Action) -> str:
 class Teams:
     """The turns that the pools of one ruleset take on the way through the past."""
 
-    def __init__(self, routing: Routing | None) -> None:
-        self._routing = routing
+    def __init__(self, routing: Routing | None, book: TopicBook = NO_TOPICS) -> None:
+        self._routing, self._book = routing, book
         self._turns: dict[str, int] = {}
         self._taken: dict[str, dict[str, int]] = {}  # by response, those that are still revised
 
@@ -50,7 +51,7 @@ class Teams:
         positions = self._taken.pop(response, {})
         seen: dict[str, Any] = vars(facts)
         seen["positions"] = positions
-        found = self._routing.assigned(facts, lambda: context_of(whole_facts(facts)))
+        found = self._routing.assigned(facts, lambda: context_of(whole_facts(facts), self._book))
         if found is not None and found.pool and found.position is None:
             turn = self._turns.get(found.pool, 0)
             self._turns[found.pool] = turn + 1
@@ -60,7 +61,7 @@ class Teams:
             self._taken[response] = positions
         return found
 
-
-def told(team: TextTemplate, action: Action, facts: Facts, who: Assigned | None) -> str:
-    """The team by name."""
-    return filled(team, facts, who.owner if who else "").strip() or nobody(action)
+    def told(self, team: TextTemplate, action: Action, facts: Facts, who: Assigned | None) -> str:
+        """The team by name."""
+        owner = who.owner if who else ""
+        return filled(team, facts, self._book, owner).strip() or nobody(action)

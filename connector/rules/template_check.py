@@ -26,8 +26,11 @@ _MORE_VARIABLES = (
 )
 _LISTS = {
     "tags": (),
+    "topics": (),
+    "asks_for": (),
     "history.earlier": ("answered_at", "survey", "score", "segment", "comment"),
 }
+_PLAIN_LISTS = [name for name, parts in _LISTS.items() if not parts]
 _NEVER_EMPTY = {
     "survey",
     "source",
@@ -39,6 +42,7 @@ _NEVER_EMPTY = {
     "history.answers",
     "history.detractor_answers",
     "history.open_cases",
+    "contradiction",
 }
 _GROUPS = ("customer", "company", "properties", "history")
 _HARMLESS = (
@@ -169,7 +173,7 @@ class _Check:
         for child in (*node.args, *(pair.value for pair in node.kwargs)):
             self.visit(child, sure)
         name = _name(node.node) if node.node else None
-        if node.node is None or (node.name == "join" and name == "tags"):
+        if node.node is None or (node.name == "join" and name in _PLAIN_LISTS):
             return
         self.visit(node.node, sure | {name} if node.name == "default" and name else sure)
 

@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from connector.domain import Facts
 from connector.rules.spans import days_since_answer, drop
+from connector.rules.topics import DERIVED, NO_TOPICS, TopicBook
 from connector.text import one_line
 
 LONGEST = 100_000  # characters that one template may give
@@ -190,11 +191,13 @@ class MailTemplate:
         }
 
 
-def context_of(facts: Facts) -> dict[str, Any]:
-    """What a template sees: the facts as maps, without what is None or empty."""
+def context_of(facts: Facts, book: TopicBook = NO_TOPICS) -> dict[str, Any]:
+    """What a template sees: the facts as maps, without what is None or empty, and what `book` says
+    to them."""
     data = facts.model_dump()
     data["history"] |= {"drop": drop(facts), "days_since_answer": days_since_answer(facts)}
-    return {name: _full(value, name) for name, value in data.items() if not _is_empty(value)}
+    seen = {name: _full(value, name) for name, value in data.items() if not _is_empty(value)}
+    return seen | {name: _full(book.value(name, facts), name) for name in DERIVED}
 
 
 def _is_empty(value: Any) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from connector.domain import EarlierAnswer, Facts, Order, Scalar
@@ -44,6 +44,9 @@ def lines(order: Order, for_customer: bool = False) -> Lines:
         ("Score", score_words(facts)),
         (COMMENT, inert(facts.comment).strip()),
         ("Language", facts.language if facts.comment else ""),
+        ("Topics", ", ".join(map(_spoken, order.topics))),
+        ("The customer asks for", ", ".join(_asked_for(order))),
+        ("Contradiction", _contradiction(order)),
         ("Survey", " - ".join(part for part in survey if part)),
         ("Answered", moment(facts.answered_at)),
         ("Customer", _known(facts.customer.get("name"))),
@@ -179,6 +182,26 @@ def _fitted(
 def _known(*values: Scalar) -> str:
     """The first value that says something; 0 and False do."""
     return next((str(value) for value in values if value is not None and value != ""), "")
+
+
+def _spoken(name: str) -> str:
+    """`after_sales` -> `after sales`."""
+    return name.replace("_", " ").replace("-", " ")
+
+
+def _asked_for(order: Order) -> Iterator[str]:
+    for flag in order.flags:
+        what, _, name = flag.partition(":")
+        if what == "asks_for":
+            yield _spoken(name)
+
+
+def _contradiction(order: Order) -> str:
+    """`10 with words of complaint (broken, awful)`."""
+    if "contradiction" not in order.flags:
+        return ""
+    words = ", ".join(word.partition(": ")[2] or word for word in order.complaints)
+    return f"{order.facts.score} with words of complaint ({words})"
 
 
 def _earlier(answer: EarlierAnswer) -> str:

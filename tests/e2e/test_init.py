@@ -149,7 +149,7 @@ def test_force_replaces_the_files_and_touches_no_other(tmp_path: Path) -> None:
 
 def test_secrets_beside_the_shipped_files_are_never_copied() -> None:
     assert ".env" not in shipped.files()
-    known = ("connector.yaml", "rules.yaml", ".env.example")
+    known = ("connector.yaml", "rules.yaml", "topics.yaml", ".env.example")
     assert all(name in known or name.startswith("templates/") for name in shipped.files())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from connector.errors import Invalid
 from connector.store import tables
@@ -243,3 +243,25 @@ def test_an_altered_text_in_the_store_decides_nothing(world):
         other.decide()
     open_workspace(settings, now, follow=True).store.close()  # a restart, with the files in place
     assert other.decide().changes == {"new": 1}
+
+
+SPEAKS = """
+rules:
+  - id: words
+    when: {comment: {mentions: {es: [factura], en: [invoice]}}}
+    then: [{log: {}}]
+"""
+
+
+@pytest.mark.parametrize(("detects", "language"), [(True, "es"), (False, "en")])
+def test_the_language_of_a_comment_is_kept_as_a_fact(make_world, detects, language):
+    world = make_world(SPEAKS)
+    settings = world.workspace.settings
+    world.workspace.settings = settings.model_copy(update={"detect_language": detects})
+    world.answer(id="1", score=9, comment="Llevo un mes esperando las facturas")
+
+    with world.workspace.store.read() as connection:
+        row = connection.execute(select(tables.decisions.c.facts, tables.decisions.c.verdict)).one()
+    assert row.facts["language"] == language
+    assert row.facts["language_from"] == ("detected" if detects else "survey")
+    assert bool(row.verdict["matches"]) is detects

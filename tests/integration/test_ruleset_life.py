@@ -369,3 +369,21 @@ def test_the_active_ruleset_of_an_older_version_begins_the_history(store, now):
     with store.read() as connection:
         [row] = connection.execute(select(tables.activations)).all()
     assert (row.hash, row.at, row.by) == (text.hash, now, "")
+
+
+def test_topics_are_taken_up_and_a_mistake_in_them_changes_nothing(world):
+    topics = world.workspace.settings.rules.parent / "topics.yaml"
+    before = active(world)
+    topics.write_text("topics: {delivery: {en: [late]}}")
+    assert follow(world)
+    good = active(world)
+    assert good != before
+
+    topics.write_text("topics: {delivery: {xx: [late]}}")
+    assert not follow(world)
+    assert active(world) == good
+
+    world.answer(id="1", score=9, comment="Later than late")
+    with world.workspace.store.read() as connection:
+        verdict = connection.execute(select(tables.decisions.c.verdict)).scalar_one()
+    assert verdict["topics"] == ["delivery"]

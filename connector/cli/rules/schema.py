@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -68,8 +69,9 @@ def schema_text(
     """The schema as a file; the same installation gives the same bytes."""
     from connector.rules.mails import read_mails
     from connector.rules.schema import Surroundings, rules_schema
+    from connector.rules.topic_file import read_topics
 
-    vocabulary = place.settings.vocabulary()
+    vocabulary = replace(place.settings.vocabulary(), book=read_topics(place.text)[0])
     mails, _ = read_mails(place.text, vocabulary)
     around = Surroundings(names=names, mails=sorted(mails), properties=properties)
     return json.dumps(rules_schema(vocabulary, around), indent=1, ensure_ascii=False) + "\n"

@@ -15,13 +15,13 @@ from connector.cli.rules.named import ACTIVE, named_rules
     "-o",
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write rules.yaml and templates/ into this folder; nothing in it is overwritten.",
+    help="Write the files into this folder; nothing in it is overwritten.",
 )
 @click.pass_context
 def show(ctx: click.Context, named: str, output: Path | None) -> int:
     """Print the rules file of the active ruleset, or of an earlier one, as it was written.
 
-    With -o its mail templates are written too: so the files can be put back after
+    With -o its topics and mail templates are written too: so the files can be put back after
     `connector rules activate --back`.
     """
     from connector.rules.model import RULES_FILE

@@ -47,15 +47,23 @@ def place_at(path: Path, file: Path | None = None) -> Place:
     """The same for the connector.yaml at `path`."""
     from connector import config
     from connector.rules.load import read_directory
+    from connector.rules.model import RULES_FILE, TOPICS_FILE
 
     settings = config.load(path, secrets=False, store=False)
     rules, templates = settings.rules, settings.templates
+    topics = rules.parent / TOPICS_FILE
     if file is not None:
         rules = file
+        mine = file.parent / TOPICS_FILE
+        topics = mine if mine.is_file() else topics
         beside = file.parent / "templates"
         templates = beside if beside.is_dir() else templates
-    text = read_directory(rules, templates)
-    shown = {name: _from_here(name, rules, templates) for name in text.files}
+    text = read_directory(rules, templates, topics)
+    places = {RULES_FILE: rules, TOPICS_FILE: topics}
+    shown = {
+        name: _from_here(places.get(name) or templates / name.partition("/")[2])
+        for name in text.files
+    }
     return Place(path, settings, text, shown)
 
 
@@ -67,8 +75,7 @@ def _config(ctx: click.Context, file: Path | None) -> Path:
     return config_path(ctx)
 
 
-def _from_here(name: str, rules: Path, templates: Path) -> str:
-    path = templates / name.partition("/")[2] if name.startswith("templates/") else rules
+def _from_here(path: Path) -> str:
     here, path = Path.cwd(), Path(os.path.abspath(path))  # noqa: PTH100 - links stay as written
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 

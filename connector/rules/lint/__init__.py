@@ -13,6 +13,7 @@ from connector.domain import Facts, Problem
 from connector.rules.lint.answers import Answers
 from connector.rules.lint.courtesy import mails_despite_cases
 from connector.rules.lint.coverage import uncovered
+from connector.rules.lint.languages import unheard
 from connector.rules.lint.names import (
     Names,
     Unasked,
@@ -68,7 +69,7 @@ def _tried(vocabulary: Vocabulary, loaded: Loaded, now: datetime, seen: Seen) ->
     if ruleset is None or loaded.document is None:
         return ()
     places = Places(loaded.document)
-    answers = Answers(vocabulary)
+    answers = Answers(vocabulary, ruleset.book)
     silent = shut_out(ruleset, places, answers, now)
     whole = loaded.ruleset is not None
     past = Past(ruleset, seen.days).read(seen.answers, places)
@@ -78,6 +79,7 @@ def _tried(vocabulary: Vocabulary, loaded: Loaded, now: datetime, seen: Seen) ->
         contradictions(ruleset, places, answers),
         silent.values(),
         overlaps(ruleset, places, answers, now, silent),
+        unheard(ruleset, places, vocabulary),
         mails_despite_cases(ruleset, places, answers),
         uncovered(ruleset, places, answers, now) if whole else (),
         unused_calendars(ruleset, places) if whole else (),

@@ -16,9 +16,11 @@ from connector.rules.examples import facts_of, history_of
 from connector.rules.lint.branches import Branch, Literal, TooMany, both, ways
 from connector.rules.lint.candidates import candidates, numbers, plain_number
 from connector.rules.lint.pasts import looks_back, pasts, values
+from connector.rules.lint.speaking import said_about
 from connector.rules.match import View, holds
 from connector.rules.model import Condition, GivenText, Group, HistoryText, Vocabulary
 from connector.rules.spans import plain
+from connector.rules.topics import CONTRADICTION, DERIVED, NO_TOPICS, TopicBook
 from connector.text import fold
 
 _ANSWER = ("score", "segment", "survey")
@@ -48,8 +50,8 @@ class Found(NamedTuple):
 class Answers:
     """Looks for answers in one installation."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, vocabulary: Vocabulary, book: TopicBook = NO_TOPICS) -> None:
+        self._vocabulary, self._book = vocabulary, book
         surveys = list(vocabulary.surveys.values()) or [Survey(id="example")]
         self.cells = [
             {"survey": s.id, "score": score, "segment": s.segment(score)}
@@ -59,6 +61,8 @@ class Answers:
         # An earlier answer may have been to any survey; None: there was none, or without a score.
         scored = ((c["score"], c["segment"]) for c in self.cells if c["score"] is not None)
         self._earlier = [(None, None), *dict.fromkeys(scored)]
+        promoters = [n for n, cell in enumerate(self.cells) if cell["segment"] == "promoter"]
+        self._promoters = sum(1 << number for number in promoters)
         self.asked = 0  # how often `satisfying` was asked
         self._masks: dict[tuple[int, bool], tuple[Condition, int]] = {}
 
@@ -118,6 +122,7 @@ class Answers:
         tried = self._with_past(given, history) if back else before
         unproven = tried is None  # there is a field whose values cannot all be tried
         given |= {"history": tried} if tried else {}
+        heard = {name: fields.pop(name) for name in DERIVED if name in fields}
         for field, literals in fields.items():
             values, complete = (
                 (self._vocabulary.sources or ("example",), True)
@@ -129,13 +134,20 @@ class Answers:
                 return Found(None, True)
             unproven = unproven or fits is _NOTHING
             _put(given, field, fits)
-        return Found(None if unproven else given, False)
+            if "language" not in fields:
+                given |= _language_of(literals, fits)
+        said = said_about(heard, self._book, given, _fit)
+        if said is None:
+            return Found(None, True)
+        return Found(None if unproven else given | said, False)
 
     def _cells(self, branch: Branch) -> int:
         found = (1 << len(self.cells)) - 1
         for one in branch:
             if one.condition.field in _ANSWER:
                 found &= self._mask(one)
+            elif one.condition.field == CONTRADICTION and not _fit((one,), False):
+                found &= self._promoters
         return found
 
     def _mask(self, one: Literal) -> int:
@@ -233,6 +245,13 @@ class _One(View):
     def value(self, field: str) -> Any:
         return self._value
 
+    def seen(self, condition: Condition) -> Any:
+        return self._value
+
+    @property
+    def language(self) -> str | None:
+        return None
+
     def folded(self, field: str) -> str:
         return fold(str(self._value)).strip()
 
@@ -240,6 +259,14 @@ class _One(View):
 def _fit(literals: Sequence[Literal], value: Any) -> bool:
     view = _One(value)
     return all(holds(one.condition, view) is one.wanted for one in literals)
+
+
+def _language_of(literals: Sequence[Literal], text: Any) -> Given:
+    """In which language an answer has to be so that this text says what is wanted."""
+    wanted = [o.condition for o in literals if o.wanted and o.condition.operator == "mentions"]
+    words = [word for condition in wanted for word in condition.probe if word.language]
+    said = [word.language for word in words if word.is_in(fold(str(text)).strip())]
+    return {"language": said[0]} if said else {}
 
 
 def _counts(literals: Sequence[Literal], named: Sequence[Literal] = ()) -> list[int]:

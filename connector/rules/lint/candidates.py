@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from connector.rules.lint.branches import Literal
 from connector.rules.lint.samples import sample
 from connector.rules.operands import as_number
+from connector.rules.words import Word
 
 FRESH = "qzx"  # a word that nobody writes into a rule
 _NICE = {
@@ -34,6 +35,8 @@ def candidates(field: str, type: str, literals: Sequence[Literal]) -> Candidates
         return Candidates((True, False, None), True)
     if type == "tags":
         return Candidates((*_tags(literals), (FRESH,), ()), True)
+    if type == "topics":
+        return Candidates((*_tags(literals), ()), False)
     if type == "language":
         return Candidates([*_languages(literals), "zz"], True)
     if type in ("number", "count"):
@@ -85,6 +88,9 @@ def _languages(literals: Sequence[Literal]) -> Iterator[str]:
 def _texts(field: str, literals: Sequence[Literal]) -> Candidates:
     operators = {one.condition.operator for one in literals}
     readable = "matches" not in operators  # an expression may ask for anything
+    refused = [o.condition for o in literals if not o.wanted and o.condition.operator == "mentions"]
+    # in another language the same text says nothing
+    readable = readable and not any(w.language for one in refused for w in one.probe)
     exact = [one for one in literals if _is_exact(one)]
     if exact:
         wanted = exact[0].condition.wanted
@@ -92,7 +98,7 @@ def _texts(field: str, literals: Sequence[Literal]) -> Candidates:
     if any(one.condition.operator in _LIMITS for one in literals):
         return Candidates([*numbers(literals), None], readable and "mentions" not in operators)
     mentioned = [o.condition for o in literals if o.wanted and o.condition.operator == "mentions"]
-    found = [[*_words(condition.wanted)] for condition in mentioned]
+    found = [[*_words(condition.probe)] for condition in mentioned]
     sought = [o.condition for o in literals if o.wanted and o.condition.operator == "matches"]
     found += [[text] for condition in sought if (text := sample(condition.probe))]
     combined = itertools.islice(itertools.product(*found), _MOST_TEXTS) if found else ()
@@ -102,12 +108,12 @@ def _texts(field: str, literals: Sequence[Literal]) -> Candidates:
     return Candidates([*texts, *plain], readable and not several)
 
 
-def _words(wanted: Any) -> Iterator[str]:
+def _words(wanted: Sequence[Word]) -> Iterator[str]:
     """Each word, with an ending where a star allows one."""
-    for word in wanted if isinstance(wanted, list) else [wanted]:
-        stem = word.strip().removesuffix("*").rstrip()
+    for word in wanted:
+        stem = word.written.strip().removesuffix("*").rstrip()
         yield stem
-        if word.strip().endswith("*"):
+        if word.written.strip().endswith("*"):
             yield stem + FRESH
 
 

@@ -15,6 +15,7 @@ from connector.rules.mails import printed_variables
 from connector.rules.match import View
 from connector.rules.model import Condition, Group, Rule, Ruleset
 from connector.rules.templates import context_of
+from connector.rules.topics import DERIVED
 from connector.text import did_you_mean, one_line
 
 FEWEST = 20  # answers below which a share says nothing
@@ -48,7 +49,7 @@ class Past:
     def read(self, past: Iterable[Facts], places: Places) -> Past:
         """Count over all these answers."""
         printed = {rule.id: self._variables(rule, places) for rule in self._rules()}
-        asked = {one.field for rule in self.ruleset.rules for one in _conditions(rule.when)}
+        asked = {one.field: one for rule in self.ruleset.rules for one in _conditions(rule.when)}
         mails = {
             (mail.name, language): {name for _, name in printed_variables(mail, language)}
             for mail in self.ruleset.mails.values()
@@ -56,8 +57,13 @@ class Past:
         }
         for facts in past:
             self.answers += 1
-            reading, context, view = read_rules(self.ruleset, facts), context_of(facts), View(facts)
-            self._seen |= {name for name in asked - self._seen if view.value(name) is not None}
+            reading, context, view = (
+                read_rules(self.ruleset, facts),
+                context_of(facts, self.ruleset.book),
+                View(facts),
+            )
+            missing = asked.keys() - self._seen
+            self._seen |= {name for name in missing if view.seen(asked[name]) is not None}
             self._seen |= {f"{_PROPERTIES}{name}" for name in facts.properties}
             fired = [self.ruleset.rules[number] for number in reading.fired]
             for rule in (*fired, *(self._rules()[-1:] if reading.default_ran else ())):
@@ -110,7 +116,7 @@ class Past:
         sent = sorted(name for name in self._seen if name.startswith(_PROPERTIES))
         for rule in self.ruleset.rules:
             for name in dict.fromkeys(one.field for one in _conditions(rule.when)):
-                if name in self._seen or name.startswith("history."):
+                if name in self._seen or name in DERIVED or name.startswith("history."):
                     continue
                 yield places.problem(
                     f"none of the {self.answers} answers of the last {self.days} days has a "

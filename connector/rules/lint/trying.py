@@ -53,7 +53,7 @@ def _try(ruleset: Ruleset, stops: Sequence[Rule], rule: Rule, example: Example) 
         return [_at(example.place, message)]
     if not example.fires or rule.status != "live":
         return []
-    renderer = Renderer(ruleset.mails, example.facts, ruleset.routing)
+    renderer = Renderer(ruleset, example.facts)
     intents = [renderer.intent(rule.id, rule.name, action) for action in rule.then]
     return [
         _at(example.place, f"example of '{rule.id}': {intent.kind}: {intent.problem}", warning=True)

@@ -59,6 +59,7 @@ def rules_schema(vocabulary: Vocabulary, around: Surroundings) -> Schema:
     targets |= {f"properties.{name}": "property" for name in sorted(around.properties)}
     for depth in range(_DEEPEST + 1):
         definitions[f"when.{depth}"] = _when(targets, depth)
+    definitions |= _words()
     definitions["actions"] = _actions(vocabulary, around)
     definitions["rule"] = _rule()
     definitions["example"] = _example(vocabulary)
@@ -169,10 +170,27 @@ def _operator(word: str, rule: FieldRule, one: Schema) -> Schema:
         return {**about, **_plain_or_list(one, [*_types(one), "array"])}
     text: Schema = {"type": "string", "minLength": 1}
     if word == "mentions":
-        return {**about, **_plain_or_list(text, ["string", "array"]), "examples": ["refund*"]}
+        return {**about, "$ref": "#/definitions/mentions"}
     if word == "matches":
         return {**about, **text, "maxLength": 200, "examples": [r"order\s*#?\d{4,8}"]}
     return {**about, **one}
+
+
+def _words() -> Schema:
+    """What stands behind `mentions`: a word, a list, or lists by language."""
+    text: Schema = {"type": "string", "minLength": 1}
+    languages = {code: {"$ref": "#/definitions/words"} for code in words.LANGUAGES}
+    return {
+        "words": {"description": words.WORDS, **_plain_or_list(text, ["string", "array"])},
+        "mentions": {
+            "description": words.OPERATORS["mentions"],
+            **_plain_or_list(text, ["string", "array", "object"]),
+            "examples": ["refund*"],
+            "minProperties": 1,
+            "properties": languages,
+            "additionalProperties": False,
+        },
+    }
 
 
 def _plain_or_list(one: Schema, types: list[str]) -> Schema:
@@ -193,7 +211,7 @@ def _types(one: Schema) -> list[str]:
 
 def _value(rule: FieldRule, vocabulary: Vocabulary) -> Schema:
     """One value of a field."""
-    if rule.type == "choice":
+    if rule.type in ("choice", "topics"):
         return {"type": "string"} | ({"enum": list(rule.choices)} if rule.choices else {})
     if rule.type == "score":
         return {"type": "integer", **_scale(vocabulary)}

@@ -6,6 +6,8 @@ from typing import Any
 
 from connector.rules.fields import FieldRule
 from connector.rules.model import ActionKind
+from connector.rules.stems import LANGUAGES as STEMMED
+from connector.rules.words import ANY
 
 FILE = "Read from top to bottom; every rule that matches acts. The language: docs/rules.md."
 RULES = "The urgent ones first: an answer has at most one case in a sink; the first rule opens it."
@@ -37,7 +39,8 @@ OPERATORS = {
     "at_most": "the number is this or lower",
     "at_least": "the number is this or higher",
     "between": "the number lies between the two, or is one of them: [lowest, highest]",
-    "mentions": "the text holds the word or phrase, or one of a list; refund* finds every ending",
+    "mentions": "the text holds the word or phrase, or one of a list; refund* finds every ending; "
+    "{es: [reembolso]}: all forms of the word, in answers of that language",
     "matches": "the text holds what a regular expression describes",
     "exists": "true: there is a value; false: there is none",
 }
@@ -50,6 +53,9 @@ _FIELDS = {
     "source": "one of those in connector.yaml",
     "brand": "of the survey",
     "tags": "vip: has this tag; [vip, gold]: has one of them",
+    "topics": "what the comment is about, by the words of topics.yaml",
+    "asks_for": "what the comment asks for, by the words of topics.yaml",
+    "contradiction": "true: words of complaint (topics.yaml) beside a promoter's score",
     "link": "to the answer at its source",
     "history.answers": "earlier answers of this customer",
     "history.detractor_answers": "earlier answers of this customer that were detractors",
@@ -66,6 +72,11 @@ _GROUPS_OF_FIELDS = {
     "properties": "whatever the source sent",
 }
 
+LANGUAGES = (*STEMMED, ANY)
+WORDS = (
+    "in all their forms, in answers of this language; under any: as they are written, in answers "
+    "of every language"
+)
 LANGUAGE = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
 DURATION: dict[str, Any] = {
     "type": ["string", "integer"],

@@ -18,13 +18,26 @@ from connector.rules.match import View, holds
 from connector.rules.model import Condition, Group, GroupWord, Rule, Ruleset, Vocabulary
 from connector.rules.operands import BadOperand, operand
 from connector.rules.spans import SPANNED, spanned
+from connector.rules.topics import DERIVED, TopicBook
 from connector.rules.words import Finder, Word
 from connector.text import fold
 
+BOOKS = (
+    TopicBook(
+        topics={
+            "delivery": (Word("late", "en"), Word("retraso", "es"), Word("app*")),
+            "money": (Word("reembolsar", "es"), Word("refund", "en"), Word("refund policy")),
+        },
+        asks_for={"call": (Word("call me", "en"), Word("llamar", "es"))},
+        complaint=(Word("bad", "en"), Word("roto", "es"), Word("scam")),
+    ),
+    TopicBook(topics={"delivery": (Word("refund"),)}, complaint=(Word("late", "en"),)),
+)
 VOCABULARY = Vocabulary(
     surveys={"nps": Survey(id="nps"), "old": Survey(id="old")},
     sources=("app", "shop"),
     attributes={"arr": "number", "vip": "flag"},
+    book=BOOKS[0],
 )
 FIELDS = (
     *("score", "segment", "comment", "language", "survey", "source", "brand", "tags", "link"),
@@ -32,7 +45,10 @@ FIELDS = (
     *("history.drop", "history.days_since_answer", "history.detractor_answers"),
     *("customer.plan", "customer.value", "customer.vip", "customer.arr", "customer.language"),
     *("company.plan", "properties.x", "properties.y"),
+    *DERIVED,
 )
+FORMS = ("reembolsar", "dar de baja", "envío", "can't log in", "e-mail", "refund*", "late", "退款")
+LANGUAGES = ("en", "es", "pt", "any")
 WORDS = (
     *("refund", "Refund*", "re*", "refund policy", "not happy", "not happ*", "l'app"),
     *(
@@ -77,6 +93,9 @@ TEXTS = (
         "promoter",
         "nps",
     ),
+    *("Me reembolsaron tarde", "El ENVIO con retraso, roto", "I can\u2019t logging in", "e-mails"),
+    *("refunded, late again", "late: reembolsos", "not bad", "bad", "nunca roto", "Don't call me"),
+    *("call me. It is a scam", "dando de  baja", "dar, de baja", "lates apps refund policies"),
 )
 SCALARS = (
     *(None, True, False, 0, 1, 5, 5.0, 5.5, -3, 1e308, 10**400, float("nan"), float("-inf")),
@@ -92,7 +111,7 @@ def a_condition(chance: random.Random) -> Condition:
     assert field
     operator = chance.choice(OPERATORS[field.type])
     while True:
-        wanted = _wanted(chance, operator)
+        wanted = _wanted(chance, operator, field.choices if field.type == "topics" else ())
         try:
             probe = operand(field, operator, wanted, VOCABULARY)
         except BadOperand:
@@ -101,19 +120,25 @@ def a_condition(chance: random.Random) -> Condition:
         name = field.name
         if name in SPANNED and chance.random() < 0.7:
             name = spanned(name, chance.choice(SPANS))
-        return Condition(name, field.type, operator, wanted, probe)
+        book = chance.choice(BOOKS) if name in DERIVED else None
+        return Condition(name, field.type, operator, wanted, probe, book)
 
 
-def _wanted(chance: random.Random, operator: str) -> Any:
+def _wanted(chance: random.Random, operator: str, topics: tuple[str, ...] = ()) -> Any:
     if operator == "exists":
         return chance.random() < 0.5
     if operator == "mentions":
-        return [chance.choice(WORDS) for _ in range(chance.randint(1, 3))]
+        if chance.random() < 0.5:
+            return [chance.choice(WORDS) for _ in range(chance.randint(1, 3))]
+        return {
+            language: [chance.choice((*FORMS, *WORDS)) for _ in range(chance.randint(1, 3))]
+            for language in chance.sample(LANGUAGES, chance.randint(1, 3))
+        }
     if operator == "matches":
         return chance.choice(("re.?fund", "^x", "5$", "é", r"\bapp\b"))
     if operator == "between":
         return sorted((chance.choice(NUMBERS), chance.choice(NUMBERS)))
-    values = (*SEGMENTS, *NUMBERS, *TEXTS, True, False)
+    values = topics or (*SEGMENTS, *NUMBERS, *TEXTS, True, False)
     if operator == "in" or (operator == "not" and chance.random() < 0.5):
         return [chance.choice(values) for _ in range(chance.randint(1, 3))]
     return chance.choice(values)
@@ -150,7 +175,7 @@ def some_facts(chance: random.Random) -> Facts:
         score=chance.choice((None, *range(11))),
         segment=chance.choice((None, *SEGMENTS)),  # type: ignore[arg-type]
         comment=chance.choice(TEXTS),
-        language=chance.choice(TEXTS),
+        language=chance.choice((*TEXTS, "en", "es", "es-mx", "en_GB", "es")),
         link=chance.choice((None, *TEXTS)),
         tags=tuple(chance.choice(TEXTS) for _ in range(chance.randint(0, 3))),
         properties=scalars("x", "y"),
@@ -207,10 +232,11 @@ def test_it_agrees_where_the_rules_are_many() -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_all_words_looked_for_at_once_are_those_found_one_by_one(text: str) -> None:
-    words = [Word(each) for each in WORDS]
     folded = fold(text).strip()
-    found = {word.written for word in Finder(words).find(folded)}
-    assert found == {word.written for word in words if word.is_in(folded)}
+    for language in ("", "en", "es"):
+        words = [*map(Word, WORDS), *(Word(each, language) for each in (*FORMS, *WORDS))]
+        found = {word.key for word in Finder(words, language).find(folded)}
+        assert found == {word.key for word in words if word.is_in(folded, language)}
 
 
 def test_conditions_on_one_field_in_one_rule_are_all_asked(

@@ -23,8 +23,10 @@ from connector.rules.model import (
     RuleText,
     Vocabulary,
 )
+from connector.rules.stems import LANGUAGES
 from connector.rules.template_check import compile_template
 from connector.rules.templates import FILTERS
+from connector.rules.topic_file import TopicsText, read_topics
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 HERE = Path(__file__).parents[3]
@@ -54,6 +56,10 @@ def problems(words: Vocabulary) -> Callable[[str], list[str]]:
 
 @pytest.mark.parametrize("sample", blocks("yaml"))
 def test_a_sample_of_rules_runs(problems: Callable[[str], list[str]], sample: str) -> None:
+    if sample.startswith("topics:"):
+        _, found = read_topics(RulesetText({"topics.yaml": sample}))
+        assert found == []
+        return
     if sample.startswith("when:"):
         sample = (
             "rules:\n  - id: sample\n    name: S\n    owner: o\n"
@@ -87,10 +93,12 @@ def test_the_sample_of_a_mail_is_one(words: Vocabulary) -> None:
         *(name for name in DefaultsText.model_fields),
         *(name for name in GivenText.model_fields),
         *(name for name in HistoryText.model_fields),
+        *(name for name in TopicsText.model_fields),
+        *LANGUAGES,
     ],
 )
 def test_every_word_of_the_language_is_in_the_manual(word: str) -> None:
-    assert re.search(rf"`(history\.)?{word}\b", MANUAL)
+    assert re.search(rf"`(history\.|[a-z\s]*\b)?{word}\b", MANUAL)
 
 
 def test_every_action_is_in_the_manual(words: Vocabulary) -> None:

@@ -172,10 +172,10 @@ CONDITIONS = [
      "customer.name, customer.owner, customer.phone, customer.plan, customer.value, "
      "customer.vip; more are declared under customer_attributes)"),
     ("      zzz: 1", "4:7: unknown field 'zzz' (allowed: score, segment, comment, language, "
-     "survey, source, brand, tags, link, history.answers, history.detractor_answers, "
-     "history.previous_score, history.previous_segment, history.open_cases, "
-     "history.days_since_contact, history.drop, history.days_since_answer, customer.NAME, "
-     "company.NAME, properties.NAME)"),
+     "survey, source, brand, tags, topics, asks_for, contradiction, link, history.answers, "
+     "history.detractor_answers, history.previous_score, history.previous_segment, "
+     "history.open_cases, history.days_since_contact, history.drop, history.days_since_answer, "
+     "customer.NAME, company.NAME, properties.NAME)"),
     ("      history.answer: 1", "4:7: unknown field 'history.answer' "
      "(did you mean 'history.answers'?)"),
     ("      score: <= 6", "4:14: score: must be a whole number, not '<= 6' (write {at_most: 6})"),
@@ -201,7 +201,7 @@ CONDITIONS = [
     ("      segment: {at_most: passive}", "4:17: segment: cannot be asked with 'at_most' "
      "(allowed: is, not, in, exists)"),
     ("      comment: ''", "4:16: comment: must not be empty (use {exists: false})"),
-    ("      comment: {mentions: ['', x]}", "4:17: comment: mentions: must hold a word to "
+    ("      comment: {mentions: ['', x]}", "4:28: comment: mentions: must hold a word to "
      "look for"),
     ("      comment: {mentions: [refund, 5]}", "4:36: comment: mentions: must be text, not 5 "
      "(put it in quotes)"),

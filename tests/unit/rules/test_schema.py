@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from connector.documents import read
 from connector.rules.fields import OPERATORS, every_field
 from connector.rules.schema import Surroundings, rules_schema
 from connector.rules.spans import SPANNED
+from connector.rules.topics import TopicBook
 from tests.unit.rules.conftest import VOCABULARY
 from tests.unit.rules.test_manual import blocks
 from tests.unit.rules.test_mistakes import ACTIONS, AROUND, CONDITIONS, NINE_TYPOS, SOME_THEN
@@ -84,7 +86,7 @@ def test_a_wrong_action_is_wrong_for_an_editor_too(then: str, message: str) -> N
     assert wrong(AROUND.format(when="      score: 3", then=then))
 
 
-@pytest.mark.parametrize("sample", [s for s in blocks("yaml") if not s.startswith("when:")])
+@pytest.mark.parametrize("sample", [s for s in blocks("yaml") if "rules:" in s])
 def test_the_samples_of_the_manual_are_right(sample: str) -> None:
     words = config.load(ROOT / "config" / "connector.yaml", {}, secrets=False).vocabulary()
     around = Surroundings(mails=["thank_you", "thank_you_passive"])
@@ -168,3 +170,23 @@ def test_the_shipped_rules_name_the_schema_and_hold_to_it() -> None:
     schema = json.loads((ROOT / "config" / "rules.schema.json").read_text("utf-8"))
     data = read(text, "rules.yaml").data
     assert [error.message for error in Draft7Validator(schema).iter_errors(data)] == []
+
+
+@pytest.mark.parametrize(
+    ("when", "right"),
+    [
+        ("comment: {mentions: {es: reembolso, en: [refund], any: ':-('}}", True),
+        ("comment: {mentions: {english: [refund]}}", False),
+        ("comment: {mentions: {}}", False),
+        ("topics: delivery", True),
+        ("topics: [delivery, price]", False),
+        ("asks_for: {not: quote}", True),
+        ("asks_for: quot", False),
+        ("contradiction: true", True),
+    ],
+)
+def test_words_by_language_and_topics_are_known_to_an_editor(when: str, right: bool) -> None:
+    book = TopicBook(topics={"delivery": ()}, asks_for={"quote": ()})
+    judge = Draft7Validator(rules_schema(replace(VOCABULARY, book=book), Surroundings()))
+    text = f"rules: [{{id: a, when: {{{when}}}, then: [{{log: {{}}}}]}}]"
+    assert judge.is_valid(read(text, "r").data) is right

@@ -228,3 +228,19 @@ def test_a_headline_is_one_line() -> None:
     assert summary.headline("NPS 2\r\nBcc: x@example.com {{ticket.id}}", 25) == (
         "NPS 2 Bcc: x@example.com…"
     )
+
+
+def test_what_the_comment_says_has_lines_of_its_own_but_not_for_the_customer() -> None:
+    found = order(score=10, segment="promoter", comment="Broken, send a quote").model_copy(
+        update={
+            "topics": ("quality", "after-sales"),
+            "flags": ("asks_for:quote", "asks_for:call_back", "contradiction"),
+            "complaints": ("en: broken", "awful"),
+        }
+    )
+    text = summary.as_text(found)
+    assert "Topics: quality, after sales\n" in text
+    assert "The customer asks for: quote, call back\n" in text
+    assert "Contradiction: 10 with words of complaint (broken, awful)\n" in text
+    assert "Topics" not in summary.as_text(found, for_customer=True)
+    assert "Contradiction" not in summary.as_text(order(score=10))
