@@ -363,7 +363,7 @@ def test_the_active_ruleset_of_an_older_version_begins_the_history(store, now):
         connection.execute(insert(tables.settings).values(row))
         config = schema._config(connection)
         command.stamp(config, "0002")
-        command.upgrade(config, "head")
+        command.upgrade(config, "0003")
 
     store.write(back_and_forth)
     with store.read() as connection:
