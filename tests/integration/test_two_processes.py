@@ -108,7 +108,8 @@ def test_two_answers_of_one_customer_see_each_other_and_nobody_waits_for_ever(
             first, *again = answers.decisions_of(connection, response.id)
             seen.append((again or [first])[-1].facts["history"])
     assert sorted(history["answers"] for history in seen) == [0, 1, 2]
-    assert sorted(history["open_cases"] for history in seen)[:2] == [0, 0] or len(seen) == 3
+    # Who was decided first sees no case, unless the other one was given before it.
+    assert sorted(history["open_cases"] for history in seen) in ([0, 0, 1], [0, 1, 1])
 
 
 def test_two_revisions_of_one_new_answer_are_one_response_with_the_newest_words(

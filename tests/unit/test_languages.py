@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from connector.domain import History, Response, Survey
-from connector.facts import gather_facts
+from connector.facts import Around, Subject, gather_facts
 from connector.languages import base, detect
-from connector.store.arrivals import Arrival
-from connector.understanding import Kept, Words
+from connector.rules.model import Ruleset
 
 SPOKEN = frozenset({"en", "es", "it", "pt"})
 SPANISH = "Llevo un mes esperando la factura"
@@ -71,12 +70,21 @@ def facts(
     spoken: frozenset[str] = SPOKEN,
 ) -> tuple[str, str | None]:
     """The language of the facts, and who said so."""
-    content = Response(record="1", comment=comment, language=told)
-    arrival = Arrival(1, "app", "webhook", b"", True, NOW)
-    words = Words(arrival, content, Survey(id="nps", language=surveys), "r1", ())
+    content, survey = Response(record="1", comment=comment, language=told), Survey(id="nps")
+    subject = Subject(
+        response="r1",
+        revision=1,
+        source="app",
+        survey=survey.model_copy(update={"language": surveys}),
+        content=content,
+        customer=None,
+        stranger=False,
+        answered_at=None,
+        decided=False,
+    )
     known = {"language": customers} if customers else {}
-    kept = Kept(words, 1, None, True, None, False)
-    found = gather_facts(kept, known, {}, History(), spoken)
+    around = Around(NOW, NOW, {}, Ruleset("", (), (), {}), spoken)
+    found = gather_facts(subject, known, {}, History(), around)
     return found.language, found.language_from
 
 
