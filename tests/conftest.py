@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import servers
+from connector.documents import reading
 from connector.store import Store, schema
 from tests.databases import Databases
+from tests.parsing import Remembering
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MEMORY = Path("/dev/shm")
@@ -30,6 +32,13 @@ def own_log() -> Iterator[None]:
         if handler not in before:
             root.removeHandler(handler)
     root.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reading, "YAML", Remembering)
+        yield
 
 
 @pytest.fixture
