@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import uuid
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
 
 from benchmarks import servers
+from connector.documents import reading
 from connector.store import Store, schema
+from tests.databases import Databases
+from tests.parsing import Remembering
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +32,13 @@ def own_log() -> Iterator[None]:
         if handler not in before:
             root.removeHandler(handler)
     root.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reading, "YAML", Remembering)
+        yield
 
 
 @pytest.fixture
@@ -58,14 +68,10 @@ def _postgres_binaries(place: Path) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str) -> str:
-    """A database at the newest schema that others are copied from: migrating takes longer."""
-    name = f"t{uuid.uuid4().hex}"
-    _on_server(postgres_url, f"CREATE DATABASE {name}")
-    migrated = Store(_database(postgres_url, name))
-    schema.upgrade(migrated)
-    migrated.close()
-    return name
+def databases(postgres_url: str) -> Iterator[Databases]:
+    made = Databases(postgres_url)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -78,30 +84,28 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def postgres_store_url(postgres_url: str, postgres_template: str) -> Iterator[str]:
+def postgres_store_url(databases: Databases) -> str:
     """A database of its own at the newest schema."""
-    name = f"t{uuid.uuid4().hex}"
-    _on_server(postgres_url, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    yield _database(postgres_url, name)
-    _on_server(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    return databases.take()
 
 
-def _on_server(url: str, statement: str) -> None:
-    server = create_engine(url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(statement)
-    server.dispose()
-
-
-def _database(url: str, name: str) -> str:
-    return f"{url.rsplit('/', 1)[0]}/{name}"
+@pytest.fixture
+def store_folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that is possible: it is not the disk that is tested here, and a suite of
+    some thousand durable commits would wait for it most of the time."""
+    if not MEMORY.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="connector-test-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "test.db")
-        return f"sqlite:///{tmp_path / 'test.db'}"
+        file = request.getfixturevalue("store_folder") / "test.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        return f"sqlite:///{file}"
     url: str = request.getfixturevalue("postgres_store_url")
     return url
 

@@ -154,15 +154,12 @@ def _hinting(url: str) -> Iterator[None]:
 
 
 def _check_schema(store: Store | ReadOnlyStore) -> None:
-    """Without alembic, whose import takes longer than a whole list."""
     from sqlalchemy import text
     from sqlalchemy.exc import ProgrammingError
 
-    from connector.store import database
+    from connector.store import schema
     from connector.store.database import StoreDown
 
-    versions = Path(database.__file__).parent / "migrations" / "versions"
-    head = max(file.name[:4] for file in versions.glob("[0-9]*.py"))
     try:
         with store.read() as connection:
             found = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -170,7 +167,7 @@ def _check_schema(store: Store | ReadOnlyStore) -> None:
         if not _has_no_tables(error):
             raise
         found = None
-    if found != head:
+    if found != schema.newest():
         raise click.ClickException(
             "the database has no tables of this version yet; `connector run` makes them"
         )

@@ -99,9 +99,8 @@ ROLES = {
 }
 CALLS_AT_ONCE = 2  # of each sink, in each process
 RESTART_SECONDS = 0.1
-# Many processes start in a run. Compiled modules are kept beside the interpreter's, whatever the
-# environment says about them: else each start would compile everything anew.
-COMPILED = {"PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "chaos-pycache")}
+# As in the Makefile, for whoever does not come from there.
+COMPILED = {"PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "compiled")}
 
 
 def is_stopped(process: int) -> bool:

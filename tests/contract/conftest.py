@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 from connector import patience
 from connector.sandbox import Sandbox
 
-MEMORY = Path("/dev/shm")
 # The plain functions beside the tests use assert as well, and should say as much when it fails.
 HELPERS = sorted(path.stem for path in Path(__file__).parent.glob("*_*.py"))
 pytest.register_assert_rewrite(
@@ -38,17 +36,6 @@ def sandbox() -> Iterator[Sandbox]:
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads that may be repeated are repeated as often as ever, but without a pause."""
     monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.001)
-
-
-@pytest.fixture
-def store_folder(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is possible: it is not the disk that is tested here, and a suite of
-    some thousand durable commits would wait for it most of the time."""
-    if not MEMORY.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="connector-contract-") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
-from sqlalchemy import select, update
+from sqlalchemy import Connection, delete, select, update
 
 from connector import sinks
 from connector.delivery import Courier, Delivered
@@ -19,11 +19,12 @@ from connector.http import Session
 from connector.ports import SinkSettings
 from connector.sandbox import Sandbox, Vendor
 from connector.store import Store, alarms, outbox, sending
-from connector.store.tables import accounts, actions
+from connector.store.tables import accounts, actions, metadata
 from tests.contract.harness import Raw, Shown, SinkHarness
 from tests.contract.sink_harness import common
 from tests.contract.watching import PATIENT
 
+T = TypeVar("T")
 Adapter = Callable[[Any, Any], Any]  # a Sink class, or a broken copy of one
 
 SINK = "main"
@@ -44,24 +45,23 @@ class SinkBench:
     empty_store: Path
     adapter: Adapter | None = None
     timeout: tuple[float, float] = PATIENT
-    every: int = 1  # of the requests that could get lost, try each second, third, … one only
+    every: int = 1  # of what is tried one after the other, only each second, third, … one
     store: Store = field(init=False)
-    _worlds: int = 0
     _asking: requests.Session = field(default_factory=requests.Session)
 
     def __post_init__(self) -> None:
-        self._open()
-
-    def _open(self) -> None:
         self.sandbox.reset()
-        self._worlds += 1
-        file = self.folder / f"{self._worlds}.db"
+        file = self.folder / "bench.db"
         shutil.copy(self.empty_store, file)
         self.store = Store(f"sqlite:///{file}")
 
+    def some(self, tries: Sequence[T]) -> Sequence[T]:
+        """What is tried of a list: all, but for a broken copy, which has its own check to fail."""
+        return tries[:: self.every]
+
     def anew(self) -> None:
-        self.store.close()
-        self._open()
+        self.sandbox.reset()
+        self.store.write(_empty)
 
     # -- the adapter -----------------------------------------------------------------------------
 
@@ -218,6 +218,11 @@ class SinkBench:
 
     def writes(self) -> list[Raw]:
         return self.sent(self.harness.writes)
+
+
+def _empty(connection: Connection) -> None:
+    for table in reversed(metadata.sorted_tables):
+        connection.execute(delete(table))
 
 
 def some_facts(number: int, now: datetime, **changes: Any) -> Facts:

@@ -121,7 +121,7 @@ def check_rubbish_is_no_success(bench: SinkBench) -> None:
     """A reply that cannot be understood is neither a receipt nor a crash."""
     rubbish: list[Any] = [HTML, "null", [], {}, {"results": 3}, {"ok": None}, [{"success": 1}]]
     headers = {"content-type": "application/json"}
-    for body in rubbish:
+    for body in bench.some(rubbish):
         bench.anew()
         bench.fault_writes("status", status=200, body=body, headers=headers)
         bench.place()
@@ -195,7 +195,7 @@ def assert_inert(shown: Shown) -> None:
 
 
 def check_a_hostile_answer_arrives_inert(bench: SinkBench) -> None:
-    for nasty in NASTY:
+    for nasty in bench.some(NASTY):
         bench.anew()
         customer = {"email": PERSON, "name": nasty, "plan": nasty}
         key = bench.place(
@@ -213,11 +213,14 @@ def check_a_hostile_answer_arrives_inert(bench: SinkBench) -> None:
             assert_inert(one)
 
 
+WAYS = ("quiet", "echo", "echo_all", "lose_reply", "drop", "revoked")
+
+
 def check_nothing_secret_or_personal_is_said(bench: SinkBench) -> None:
     with listening() as heard:
         heard.texts += [repr(bench.chosen()), str(bench.chosen()), repr(bench.sink())]
         heard.texts.append(bench.sink().account)
-        for way in ("quiet", "echo", "echo_all", "lose_reply", "drop", "revoked"):
+        for way in bench.some(WAYS):
             bench.anew()
             sink = bench.sink()
             echoed = bench.harness.echo(f"{PERSON} wrote: {SAID}. I am {NAME}")

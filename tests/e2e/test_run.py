@@ -15,13 +15,18 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import requests
+from sqlalchemy import Connection
 
 from benchmarks.servers import free_port
 from connector.sandbox.credentials import SECRETS
 from connector.sandbox.server import Sandbox
+from connector.store import Store, browsing
+
+T = TypeVar("T")
 
 CONNECTOR = """
 store: {store}
@@ -60,6 +65,7 @@ class Installation:
     def __init__(self, place: Path, sandbox: Sandbox, store: str) -> None:
         self.place = place
         self.sandbox = sandbox
+        self.store = store
         self.port = free_port()
         urls = {name: sandbox.urls[name] for name in ("delighted", "zendesk")}
         text = CONNECTOR.format(store=store, port=self.port, **urls)
@@ -115,6 +121,11 @@ class Installation:
     def tickets(self) -> int:
         counts = requests.get(self.sandbox.urls["zendesk"] + "/_sandbox/counts", timeout=5).json()
         return int(counts["zendesk.ticket"])
+
+    def sees(self, look: Callable[[Connection], T]) -> T:
+        """What it has stored by now, without an own process for the question."""
+        with contextlib.closing(Store(self.store)) as store, store.read() as connection:
+            return look(connection)
 
     def metrics(self) -> str:
         return requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
@@ -198,8 +209,8 @@ def test_sigterm_finishes_the_call_in_flight(install, store_url):
 
     def in_flight() -> bool:
         log = requests.get(installation.sandbox.urls["zendesk"] + "/_sandbox/log", timeout=5)
-        listed = installation.command("actions", "list", "--state", "sending", "--json")
-        return bool(json.loads(listed.stdout)) or any(e["method"] == "POST" for e in log.json())
+        sending = installation.sees(lambda c: browsing.list_actions(c, state="sending"))
+        return bool(sending) or any(e["method"] == "POST" for e in log.json())
 
     wait_for(in_flight)
     assert installation.end(signal.SIGTERM) == 0

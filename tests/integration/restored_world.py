@@ -142,8 +142,7 @@ class Restorable:
             shutil.copy(kept, place)
         else:
             self._on_server(f"DROP DATABASE {self._name()} WITH (FORCE)")
-            self._on_server(f"CREATE DATABASE {self._name()} TEMPLATE {kept}")
-            self._on_server(f"DROP DATABASE {kept}")
+            self._on_server(f"ALTER DATABASE {kept} RENAME TO {self._name()}")
         self.open()
 
     def _name(self) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select
 
 from connector.store import Store, alarms, schema
@@ -21,6 +22,20 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(store):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     assert schema.is_current(store)
+
+
+def test_the_newest_revision_is_that_of_the_last_file():
+    assert schema.newest() == ScriptDirectory(str(schema.MIGRATIONS)).get_current_head()
+
+
+def test_a_database_of_an_older_version_or_without_tables_is_not_current(store, tmp_path):
+    store.write(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'"))
+    assert not schema.is_current(store)
+    bare = Store(f"sqlite:///{tmp_path / 'bare.db'}")
+    assert not schema.is_current(bare)
+    schema.upgrade(bare)
+    assert schema.is_current(bare)
+    bare.close()
 
 
 def test_upgrading_twice_changes_nothing(store):
