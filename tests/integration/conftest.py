@@ -117,6 +117,7 @@ class World:
 
     workspace: Workspace
     now: datetime
+    posted: int = 0
 
     def signed(self, body: bytes, at: datetime | None = None) -> dict[str, str]:
         stamp = str(int((at or self.now).timestamp()))
@@ -127,8 +128,10 @@ class World:
         return {**headers, "webhook-signature": f"v1,{digest}"}
 
     def post(self, **answer: Any) -> int:
-        """A signed webhook; without `at` it was answered a minute ago."""
-        said = {"survey": "nps", "at": (self.now - timedelta(minutes=1)).isoformat(), **answer}
+        """A signed webhook; without `at` it was answered a minute ago, after those before."""
+        self.posted += 1
+        at = self.now - timedelta(minutes=1) + timedelta(milliseconds=self.posted)
+        said = {"survey": "nps", "at": at.isoformat(), **answer}
         body = json.dumps(said).encode()
         return intake.receive(self.workspace, "app", self.signed(body), body, self.now)
 

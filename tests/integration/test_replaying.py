@@ -219,7 +219,10 @@ def test_an_answer_that_was_decided_again_counts_once_with_what_was_known_in_the
     assert (tally.decisions, tally.answers) == (6, 3)
     assert tally.rules["fallen", "answers"] == [0, 1]
     assert tally.rules["fallen", "zendesk.ticket"] == [0, 1]
-    assert tally.rules["thanks", "email.thank_you"] == [2, 2], "no mail twice, none too many"
+    mails = [one.state for one in world.actions() if one.kind == "email.thank_you"]
+    sent = len(mails) - mails.count("withheld")
+    assert sent
+    assert tally.rules["thanks", "email.thank_you"] == [sent, sent], "none twice, none too many"
     assert {(one.change, one.kind) for one in tally.differences} == {
         ("appears", "zendesk.ticket"),
         ("disappears", "slack.message"),  # of `default`
