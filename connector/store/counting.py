@@ -69,16 +69,13 @@ def scores(
 ) -> Generator[Counted]:
     """Every answer given in this time, history and erased persons included; one without a time
     counts when it came in. Streamed."""
-    group, last = _group(by, connection.dialect.name)
+    group = _group(by, connection.dialect.name)
     # Grouped by its name: its parameters would make two different expressions on PostgreSQL.
     columns = (responses.c.survey, group.label("grouped"), responses.c.score, responses.c.segment)
     statement: Select[Any] = select(*columns, func.count()).where(_given_in(period))
-    if last is not None:
-        statement = statement.select_from(
-            responses.outerjoin(last, last.c.response_id == responses.c.id).outerjoin(
-                decisions, decisions.c.number == last.c.number
-            )
-        )
+    if by.kind in ("rules", "fact"):
+        newest = decisions.c.number == _newest_decision()
+        statement = statement.select_from(responses.outerjoin(decisions, newest))
     if survey is not None:
         statement = statement.where(responses.c.survey == survey)
     names = (responses.c.survey, "grouped", responses.c.score, responses.c.segment)
@@ -104,19 +101,23 @@ def _given_in(period: Period) -> ColumnElement[bool]:
     )
 
 
-def _group(by: By, dialect: str) -> tuple[ColumnElement[Any], Any]:
-    """The expression, and the newest decision of each response where it needs one."""
+def _newest_decision() -> Any:
+    """The number of each response's; looked up one by one, as most times hold few of all."""
+    others = decisions.alias()
+    mine = others.c.response_id == responses.c.id
+    return select(func.max(others.c.number)).where(mine).correlate(responses).scalar_subquery()
+
+
+def _group(by: By, dialect: str) -> ColumnElement[Any]:
     if by.kind == "source":
-        return responses.c.source, None
+        return responses.c.source
     if by.kind == "day":
-        return day_of(_GIVEN, dialect), None
-    if by.kind == "nothing":
-        return literal(None, Text), None
-    newest = func.max(decisions.c.number).label("number")
-    last = select(decisions.c.response_id, newest).group_by(decisions.c.response_id).subquery()
+        return day_of(_GIVEN, dialect)
     if by.kind == "rules":
-        return text_at(decisions.c.verdict, ("matches",), dialect), last
-    return text_at(decisions.c.facts, by.path, dialect), last
+        return text_at(decisions.c.verdict, ("matches",), dialect)
+    if by.kind == "fact":
+        return text_at(decisions.c.facts, by.path, dialect)
+    return literal(None, Text)
 
 
 def text_at(document: Any, path: tuple[str, ...], dialect: str) -> ColumnElement[Any]:

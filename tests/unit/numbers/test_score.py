@@ -82,7 +82,7 @@ def test_a_published_example_of_the_standard_error():
 
 def test_a_published_formula_for_the_number_of_answers():
     """n = s2 Z2 / d2 - 3 answers are what an interval of ± d needs
-    (https://measuringu.com/nps-ci-sample-size/): the three that the adjusted Wald adds."""
+    (https://measuringu.com/nps-sig-test-sample-size/): the three that the adjusted Wald adds."""
     counts = Counts(40, 30, 30)
     found = nps_interval(counts)
     reach = (found.high - found.low) / 200
