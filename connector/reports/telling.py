@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from connector.numbers.change import CONFIDENCE, Change, Comparison
 from connector.numbers.ranking import told_apart
 from connector.numbers.score import Counts, nps, nps_interval
-from connector.reports.grouping import is_partial
+from connector.reports.grouping import SURVEY, is_partial
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from connector.reports.nps import Block, Question, Tally
 
@@ -47,15 +47,26 @@ def _block(block: Block, question: Question) -> dict[str, Any]:
         "change": _change(block.change, block.monday) if block.change and block.monday else None,
         "ranking": _ranking(block),
         "groups": [
-            {
-                "group": group,
-                **_figures(tally, block.has_segments, question.least),
-                "partial": is_partial(question.grouping.name, group, question.period),
-                "best_place": place.best if (place := block.places.get(group)) else None,
-                "worst_place": place.worst if place else None,
-            }
-            for group, tally in block.groups.items()
+            _group(name, tally, block, question) for name, tally in _groups(block, question)
         ],
+    }
+
+
+def _groups(block: Block, question: Question) -> Iterable[tuple[str | None, Tally]]:
+    """By survey, every survey is a group of its own."""
+    if question.grouping.name == SURVEY:
+        return [(block.id, block.whole)]
+    return block.groups.items()
+
+
+def _group(name: str | None, tally: Tally, block: Block, question: Question) -> dict[str, Any]:
+    place = block.places.get(name)
+    return {
+        "group": name,
+        **_figures(tally, block.has_segments, question.least),
+        "partial": is_partial(question.grouping.name, name, question.period),
+        "best_place": place.best if place else None,
+        "worst_place": place.worst if place else None,
     }
 
 
@@ -64,9 +75,9 @@ def _figures(tally: Tally, has_segments: bool, least: int) -> dict[str, Any]:
     interval = nps_interval(counts, INTERVAL)
     return {
         "n": tally.n,
-        "nps": _points(nps(counts)),
-        "low": _points(interval and interval.low),
-        "high": _points(interval and interval.high),
+        "nps": rounded(nps(counts)),
+        "low": rounded(interval and interval.low),
+        "high": rounded(interval and interval.high),
         "promoters": counts.promoters if has_segments else None,
         "passives": counts.passives if has_segments else None,
         "detractors": counts.detractors if has_segments else None,
@@ -74,7 +85,8 @@ def _figures(tally: Tally, has_segments: bool, least: int) -> dict[str, Any]:
     }
 
 
-def _points(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """To one decimal, as JSON has it."""
     return None if value is None else round(value, 1) + 0.0  # no -0.0
 
 
@@ -103,11 +115,11 @@ def _comparison(one: Comparison, monday: date) -> dict[str, Any]:
         "word": one.word,
         "since": monday - timedelta(weeks=one.weeks),
         "until": monday,
-        "difference": _points(one.difference),
-        "low": _points(one.low),
-        "high": _points(one.high),
-        "after": {"n": one.after.n, "nps": _points(nps(one.after))},
-        "before": {"n": one.before.n, "nps": _points(nps(one.before))},
+        "difference": rounded(one.difference),
+        "low": rounded(one.low),
+        "high": rounded(one.high),
+        "after": {"n": one.after.n, "nps": rounded(nps(one.after))},
+        "before": {"n": one.before.n, "nps": rounded(nps(one.before))},
     }
 
 

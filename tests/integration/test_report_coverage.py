@@ -155,6 +155,7 @@ def test_two_decisions_about_one_revision_count_once(told):
     columns = [c for c in decisions.c if c.name != "number"]
     again = decisions.insert().from_select([c.name for c in columns], select(*columns))
     told.workspace.store.write(lambda c: c.execute(again))
+    change(told, decisions, decisions.c.number, 2, history=True)
     total = told.read()["total"]
     assert (total["decided"], total["by_rule"]) == (1, 1)
 

@@ -75,6 +75,11 @@ def test_each_survey_stands_alone_with_its_figures(told):
     assert rating["note"] == "a rating without segments has no NPS"
     assert rating["scores"] == {"4": 1, "5": 2}
     assert rating["change"] is None
+    assert groups(found)["nps"] == {
+        **{name: nps[name] for name in ("n", "nps", "low", "high", "enough")},
+        **{"promoters": 50, "passives": 30, "detractors": 20},
+        **{"group": "nps", "partial": False, "best_place": None, "worst_place": None},
+    }
     only = told.read("--survey", "partners")["surveys"]
     assert [block["survey"] for block in only] == ["partners"]
 
@@ -211,6 +216,13 @@ def test_what_was_known_when_it_was_decided_makes_the_groups(told):
     assert groups(told.read("--by", "company.plan"))["x"]["n"] == 1
     assert groups(told.read("--by", "properties.a b"))["true"]["n"] == 1
     assert groups(told.read("--by", "language"))["de"]["n"] == 1
+
+
+def test_the_newest_decision_of_an_answer_makes_its_group(told):
+    told.answer(id="1", score=3, email="p@example.com")
+    told.answer(id="1", score=3, email="p@example.com", comment="a refund")
+    found = groups(told.read("--by", "rule"))
+    assert {name: one["n"] for name, one in found.items()} == {"detractor": 1, "refund": 1}
 
 
 def test_rules_group_by_what_really_matched(told):

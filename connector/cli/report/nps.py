@@ -112,9 +112,8 @@ def _csv_rows(told: Mapping[str, Any]) -> Iterator[list[object]]:
     """Figures that rest on too few answers are left empty; their n is there."""
     period = {"by": told["by"], "since": cell(told["since"]), "until": cell(told["until"])}
     for block in told["surveys"]:
-        for group in block["groups"] or [{**block, "group": None}]:
-            row = {**group, **period, "survey": block["survey"]}
-            row["group"] = name_of(group["group"]) if block["groups"] else ""
+        for group in block["groups"]:
+            row = {**group, **period, "survey": block["survey"], "group": name_of(group["group"])}
             if not group["enough"]:
                 row |= dict.fromkeys(("nps", "low", "high"))
             for flag in ("enough", "partial"):
@@ -197,12 +196,12 @@ def _show(told: Mapping[str, Any]) -> None:
             click.echo(f"Change: {block['change']['words']}")
         if missing := left_out(block):
             click.echo(missing)
-        if block["groups"]:
+        if told["by"] != "survey":
             click.echo()
             _show_groups(block, told["by"])
         if block["ranking"]:
             click.echo(block["ranking"])
-        elif told["by"] == "rule" and block["groups"]:
+        elif told["by"] == "rule":
             click.echo("An answer that several rules matched is counted with each of them.")
 
 

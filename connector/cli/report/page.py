@@ -74,7 +74,7 @@ def _block(block: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[str]:
         yield f'<p class="verdict {kind}">{escape(found["words"])}</p>'
     if missing := left_out(block):
         yield f'<p class="note">{escape(missing)}</p>'
-    if block["groups"]:
+    if told["by"] != "survey":
         yield from _table(block, told)
     if block["ranking"]:
         yield f"<p>{escape(block['ranking'])}</p>"

@@ -9,7 +9,7 @@ import pytest
 
 from connector.numbers.change import BEFORE, CONFIDENCE, LOOKS, WINDOWS, change
 from connector.numbers.score import Counts, difference_interval
-from tests.unit.numbers.trinomial import Weeks
+from tests.unit.numbers.trinomial import Weeks, outcomes
 
 USUAL = (0.5, 0.3, 0.2)
 ALARMS = ("fell", "rose")
@@ -34,6 +34,19 @@ def test_at_most_5_percent_of_years_without_a_change_raise_an_alarm(n, shares, f
     drawn = Weeks(n, shares)
     alarms = sum(alarm_in_a_year(drawn.draw(rng, first + LOOKS), first) for _ in range(runs))
     assert alarms / runs <= 0.05
+
+
+def test_one_look_at_few_answers_keeps_to_its_share():
+    """Worked out exactly, 30 against 30; the normal distribution takes 1.4 times as much."""
+    alarms = 0.0
+    drawn = outcomes(30, USUAL)
+    for after, one in drawn:
+        for before, other in drawn:
+            apart = after.promoters - after.detractors - before.promoters + before.detractors
+            if apart > 15 and one * other > 1e-9:  # half of them: the other half mirrors it
+                found = difference_interval(after, before, CONFIDENCE)
+                alarms += one * other * (found.low > 0)
+    assert 0.1 < 2 * alarms / (1 - CONFIDENCE) < 1
 
 
 def test_a_95_percent_test_each_week_would_raise_one_in_most_years():
