@@ -49,8 +49,7 @@ def grouping(name: str, vocabulary: Vocabulary) -> Grouping:
     if name in ("language", "brand"):
         return Grouping(name, By("fact", (name,)), ranked=True)
     known = attributes(vocabulary)
-    part, _, attribute = name.rpartition(".")
-    part = part or "customer"
+    part, _, attribute = name.partition(".") if "." in name else ("customer", "", name)
     fits = part in ("customer", "company") and attribute in known
     if part == "properties" and attribute and not _NOT_IN_PATHS & set(attribute):
         fits = True

@@ -84,16 +84,15 @@ def decided(connection: Connection, period: Period) -> Iterator[Decided]:
 
 
 def made(connection: Connection, period: Period, late: datetime) -> Iterator[Made]:
-    """By the day on which they were made; alarms are no actions of an answer. `late`: what was due
-    before and is not sent is."""
+    """By the day on which they were made; messages about alarms have no source and do not count.
+    `late`: what was due before and is not sent is."""
     day = day_of(actions.c.created_at, connection.dialect.name).label("day")
     receipt = case((actions.c.remote_id.is_not(None), 1), else_=0).label("receipt")
     unsent = or_(actions.c.state == "waiting", actions.c.state == "sending")
     is_late = _flag(and_(unsent, actions.c.due_at < late))
     statement = (
         select(actions.c.source, day, actions.c.state, receipt, is_late, func.count())
-        .where(actions.c.response_id.is_not(None), actions.c.source.is_not(None))
-        .where(period.holds(actions.c.created_at))
+        .where(actions.c.source.is_not(None), period.holds(actions.c.created_at))
         .group_by(actions.c.source, "day", actions.c.state, "receipt", "flag")
     )
     for row in connection.execute(statement):

@@ -94,10 +94,12 @@ def test_records_in_every_state_add_up(told):
 
 
 def test_actions_in_every_state_add_up(told):
-    send(told, *[3] * 8)
+    send(told, *[3] * 9)
     told.decide()
+    alarm = ids(told, actions)[-1]  # the message about an alarm belongs to no answer
+    change(told, actions, actions.c.id, alarm, response_id=None, source=None, state="parked")
     states = ("waiting", "sending", "held", "done", "parked", "in_doubt", "superseded", "withheld")
-    for id, state in zip(ids(told, actions), states, strict=True):
+    for id, state in zip(ids(told, actions)[:-1], states, strict=True):
         change(told, actions, actions.c.id, id, state=state)
     found = told.read()
     total = found["total"]

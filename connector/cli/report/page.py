@@ -22,7 +22,8 @@ p { margin: .25rem 0 .75rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: .25rem; }
 th, td { border-bottom: 1px solid #d0d0d0; padding: .35rem .6rem; text-align: right; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
+th:first-child { text-align: left; overflow-wrap: anywhere; }
+th[scope=row] { font-weight: normal; }
 td.few { font-style: italic; }
 td.scale { min-width: 9rem; padding: 0 .6rem; }
 .track { position: relative; height: 1.1rem; background:
@@ -97,7 +98,8 @@ def _table(block: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[str]:
 
 def _row(group: Mapping[str, Any], block: Mapping[str, Any], placed: bool) -> Iterator[str]:
     partly = " (in part)" if group["partial"] else ""
-    yield f"<td>{escape(name_of(group['group']) + partly)}</td><td>{group['n']:,}</td>"
+    name = escape(name_of(group["group"]) + partly)
+    yield f'<th scope="row">{name}</th><td>{group["n"]:,}</td>'
     if not block["note"]:
         score, between = figures(group)
         few = "" if group["enough"] else ' class="few"'
