@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from connector.cli.report import coverage as command
 from connector.cli.rules import replays
 from connector.reports.coverage import DECISIONS, adds_up
+from connector.store import coverage
 from connector.store.tables import actions, decisions, inbox
 
 on_one_database = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -160,6 +161,20 @@ def test_two_decisions_about_one_revision_count_once(told):
     change(told, decisions, decisions.c.number, 2, history=True)
     total = told.read()["total"]
     assert (total["decided"], total["by_rule"]) == (1, 1)
+
+
+def test_what_is_decided_while_it_counts_is_no_gap(told, monkeypatch):
+    send(told, 3)
+    count = coverage.decided
+
+    def decide_first(*asked):
+        told.decide()
+        return count(*asked)
+
+    monkeypatch.setattr(coverage, "decided", decide_first)
+    found = told.read()
+    assert (found["total"]["waiting"], found["total"]["decided"]) == (1, 0)
+    assert found["adds_up"]
 
 
 @on_one_database

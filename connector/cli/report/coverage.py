@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from connector.cli.common import as_json, looking, print_json, utc_now
+from connector.cli.common import as_json, config_path, print_json, readonly_store, utc_now
 from connector.cli.moments import MOMENT, SPAN
 from connector.cli.tables import cell, print_table
 
@@ -37,13 +37,16 @@ def coverage(
 
     Days are those of UTC. Exit code 1 where something needs a look.
     """
+    from connector import config
     from connector.cli.rules.replays import window_of
     from connector.reports.coverage import cover, plain
     from connector.store.counting import Period
 
     window = window_of(last or (None if since else _USUAL), since, until)
     period = Period(window.since, window.until)
-    with looking(ctx) as here, here.store.read() as connection:
+    # One snapshot for all sums: what is decided meanwhile must not look like a gap.
+    outline = config.outline(config_path(ctx))
+    with readonly_store(outline.store) as store, store.read() as connection:
         found = plain(cover(connection, period, utc_now()), period)
     if as_json:
         print_json(found)
