@@ -43,6 +43,7 @@ _COMMANDS = {
     "status": ("connector.cli.status:status", "What waits, for whom, and why."),
     "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
+    "report": ("connector.cli.report:report", "NPS with its interval; coverage without gaps."),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
     "erase": ("connector.cli.erase:erase", "Forget a person or one response."),

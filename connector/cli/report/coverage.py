@@ -1,0 +1,128 @@
+"""`connector report coverage`: whether everything received was decided and delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from connector.cli.common import as_json, config_path, print_json, readonly_store, utc_now
+from connector.cli.moments import MOMENT, SPAN
+from connector.cli.tables import cell, print_table
+
+_USUAL = timedelta(days=30)
+_NO_NEWS = ("duplicate", "stale", "ignored", "erased")
+_NEEDS = ("held", "quarantined")
+_NOT_SENT = ("superseded", "withheld")
+_PERSON = ("actions_held", "parked", "in_doubt")
+
+
+@click.command()
+@click.option("--last", type=SPAN, help="How far back; 30d where nothing is said.")
+@click.option("--since", type=MOMENT, metavar="TIME", help="From here on, in place of --last.")
+@click.option("--until", type=MOMENT, metavar="TIME", help="Up to here; now by default.")
+@as_json
+@click.pass_context
+def coverage(
+    ctx: click.Context,
+    /,
+    last: timedelta | None,
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> int:
+    """Received = decided = acted on = delivered = confirmed, per source and day, with every gap.
+
+    Days are those of UTC. Exit code 1 where something needs a look.
+    """
+    from connector import config
+    from connector.cli.rules.replays import window_of
+    from connector.reports.coverage import cover, plain
+    from connector.store.counting import Period
+
+    window = window_of(last or (None if since else _USUAL), since, until)
+    period = Period(window.since, window.until)
+    # One snapshot for all sums: what is decided meanwhile must not look like a gap.
+    outline = config.outline(config_path(ctx))
+    with readonly_store(outline.store) as store, store.read() as connection:
+        found = plain(cover(connection, period, utc_now()), period)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+    return 0 if found["complete"] and found["adds_up"] else 1
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    click.echo(f"{cell(found['since'])} to {cell(found['until'])} UTC.")
+    total = found["total"]
+    if not found["days"]:
+        click.echo("Nothing was received and nothing was made in that time.")
+        return
+    again = f" ({total['repeats']:,} came again, word for word)" if total["repeats"] else ""
+    click.echo(
+        f"Received {total['received']:,}{again} = {total['decided']:,} decided"
+        f" + {_parts(total, _NO_NEWS, 'no news')}"
+        f" + {total['waiting']:,} waiting + {_parts(total, _NEEDS, 'not understood')}"
+    )
+    lost = f" + {total['undecided']:,} without a decision" if total["undecided"] else ""
+    click.echo(
+        f"Decided {total['decided']:,} = {total['by_rule']:,} by a rule"
+        f" + {total['by_default']:,} by default + {total['history']:,} history, which makes nothing"
+        f"{lost}"
+    )
+    click.echo(
+        f"Actions {total['actions']:,} = {total['delivered']:,} delivered"
+        f" + {total['unsent']:,} on their way + {_parts(total, _NOT_SENT, 'not wanted')}"
+        f" + {_parts(total, _PERSON, 'with a person')}"
+    )
+    click.echo(
+        f"Delivered {total['delivered']:,} = {total['confirmed']:,} confirmed by a receipt"
+        f" + {total['by_hand']:,} said by a person"
+    )
+    if not found["adds_up"]:
+        click.secho("These sums do not add up; please report it: connector doctor", bold=True)
+    for gap in found["gaps"]:
+        click.secho(f"Gap: {gap['number']:,} {gap['what']}; see: {gap['command']}", bold=True)
+    if not found["gaps"]:
+        click.echo("No gap.")
+    click.echo()
+    columns = (
+        *("source", "day (UTC)", "received", "decided", "no news", "waiting", "not understood"),
+        *("acted on", "actions", "delivered", "confirmed", "on their way", "with a person"),
+    )
+    print_table(columns, [_line(day) for day in found["days"]])
+
+
+def _parts(counts: Mapping[str, int], names: Sequence[str], whole: str) -> str:
+    """`3 no news (duplicate 2, stale 1)`."""
+    said = ", ".join(
+        f"{name.removeprefix('actions_').replace('_', ' ')} {counts[name]:,}"
+        for name in names
+        if counts[name]
+    )
+    return f"{_sum(counts, names):,} {whole}" + (f" ({said})" if said else "")
+
+
+def _sum(counts: Mapping[str, int], names: Sequence[str]) -> int:
+    return sum(counts[name] for name in names)
+
+
+def _line(day: Mapping[str, Any]) -> tuple[object, ...]:
+    return (
+        day["source"],
+        day["day"],
+        day["received"],
+        day["decided"],
+        _sum(day, _NO_NEWS),
+        day["waiting"],
+        _sum(day, _NEEDS),
+        day["by_rule"] + day["by_default"],
+        day["actions"],
+        day["delivered"],
+        day["confirmed"],
+        day["unsent"],
+        _sum(day, _PERSON),
+    )

@@ -1,0 +1,1 @@
+"""The arithmetic of the reports: counts in, figures with their intervals out. Nothing else."""
