@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import re
+import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ from connector.cli import shipped
 from connector.cli.demo import counting, scenario
 from connector.cli.demo.staging import pointed_at_stand_ins, without_settling
 from connector.environment import dotenv
+from tests.e2e import day
 from tests.e2e.processes import Process, started
 
 CASES = ("zendesk.ticket", "salesforce.task", "hubspot.task")
@@ -44,6 +49,7 @@ class Demo:
     code: int
     left_something: bool
     directory: Path
+    morning: Path  # as it was before an answer of our own
 
     def items(self, **like: Any) -> list[dict[str, Any]]:
         return [i for i in self.found["items"] if all(i[k] == v for k, v in like.items())]
@@ -61,6 +67,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     with started("demo", "--json", "--serve", "--keep", str(directory), **strange) as process:
         printed = process.lines_until("}")
         assert printed, process.last_words()
+        morning = _copy(directory, directory.with_name("morning"))
         posted = subprocess.run(
             ["bash", "-ec", _own_answer(process)], capture_output=True, text=True, check=False
         )
@@ -72,7 +79,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
             code=code,
             left_something=process.has_left_something_running(),
             directory=directory,
+            morning=morning,
         )
+
+
+def _copy(directory: Path, copy: Path) -> Path:
+    """Of what is in use: a database is copied by itself."""
+    shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("*.db*"))
+    with (
+        contextlib.closing(sqlite3.connect(directory / "connector.db")) as one,
+        contextlib.closing(sqlite3.connect(copy / "connector.db")) as other,
+    ):
+        one.backup(other)
+    return copy
 
 
 def _own_answer(process: Process) -> str:
@@ -340,3 +359,17 @@ def test_a_difference_between_the_two_counts_is_named() -> None:
         "zendesk.ticket: the stand-ins counted 2, our store says 1",
     ]
     assert counting.differences({"effects": {}, "actions": {}}) == []
+
+
+def test_the_day_of_a_cx_ops_person_is_as_the_page_tells_it(
+    demo: Demo,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = tmp_path / "day"
+    shutil.copytree(demo.morning, here)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.setenv("CONNECTOR_ONLINE", "false")
+    assert day.live(here, partial(run, capsys)) >= 10
