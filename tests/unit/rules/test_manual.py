@@ -65,6 +65,8 @@ def test_a_sample_of_rules_runs(problems: Callable[[str], list[str]], sample: st
             "rules:\n  - id: sample\n    name: S\n    owner: o\n"
             f"{indent(sample, '    ')}    then: [{{log: {{}}}}]\n"
         )
+    if sample.startswith("- id:"):
+        sample = f"rules:\n{indent(sample, '  ')}"
     assert problems(sample) == []
 
 
