@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from connector.domain import Problem
 from connector.errors import Invalid
+from connector.rules.files import read_directory
 from connector.rules.kept import KeptRulesets
 from connector.rules.lint.trying import tried
-from connector.rules.load import read_directory
 from connector.rules.model import RULES_FILE, Ruleset, RulesetText, Vocabulary
 from connector.store import activations, alarms, answers
 from connector.text import one_line

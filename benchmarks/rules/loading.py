@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from benchmarks.report import Figure
 from connector.catalog import vocabulary
 from connector.domain import Survey
+from connector.rules.files import read_directory
 from connector.rules.kept import KeptRulesets
-from connector.rules.load import read_directory
 from connector.rules.template_check import compile_template
 
 if TYPE_CHECKING:

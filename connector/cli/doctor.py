@@ -142,7 +142,8 @@ def _cure(alarm: Any) -> str:
 
 def _rules(settings: Settings, file: str) -> tuple[Ruleset | None, Finding]:
     from connector.domain import Finding
-    from connector.rules.load import load, read_directory
+    from connector.rules.files import read_directory
+    from connector.rules.load import load
 
     loaded = load(read_directory(settings.rules, settings.templates), settings.vocabulary())
     if loaded.ruleset is None:

@@ -12,11 +12,12 @@ from pydantic.fields import FieldInfo
 from connector.documents import Document, validate
 from connector.domain import Problem, Value
 from connector.ports import Duration, Params, Templated, TemplateNamed
-from connector.rules.model import LOG, Action, ActionKind, DefaultsText, Vocabulary
+from connector.rules.model import LOG, Action, ActionKind, Vocabulary
 from connector.rules.routing import OWNER, ROUTED_TEXT
 from connector.rules.template_check import compile_template, has_template
 from connector.rules.templates import TextTemplate
 from connector.rules.timing import ALWAYS, Digest
+from connector.rules.written import DefaultsText
 from connector.text import did_you_mean, one_line
 
 At = tuple[str | int, ...]

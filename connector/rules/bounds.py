@@ -9,9 +9,10 @@ from connector.documents import Document
 from connector.domain import Problem
 from connector.rules.actions import At, templates_in
 from connector.rules.caps import Cap, Recall
-from connector.rules.model import Action, Condition, Group, Rule, RuleText
+from connector.rules.model import Action, Condition, Group, Rule
 from connector.rules.routing import OWNER, Routing
 from connector.rules.templates import MailTemplate
+from connector.rules.written import RuleText
 
 CONTACT = "history.days_since_contact"
 

@@ -17,7 +17,8 @@ from connector.domain import (
 )
 from connector.errors import Invalid
 from connector.rules.fields import attributes
-from connector.rules.model import Example, ExampleText, GivenText, HistoryText, Vocabulary
+from connector.rules.model import Example, Vocabulary
+from connector.rules.written import ExampleText, GivenText, HistoryText
 from connector.text import did_you_mean, one_line
 
 _ANY_SURVEY = Survey(id="example")

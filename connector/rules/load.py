@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,17 +22,12 @@ from connector.rules.match import always_there
 from connector.rules.model import (
     DEFAULT_ID,
     RULES_FILE,
-    TOPICS_FILE,
     Action,
-    DefaultsText,
-    DefaultText,
-    FileText,
     Group,
     Loaded,
     Rule,
     Ruleset,
     RulesetText,
-    RuleText,
     Vocabulary,
 )
 from connector.rules.routes import read_routing
@@ -43,9 +37,9 @@ from connector.rules.templates import MailTemplate
 from connector.rules.timing import ALWAYS, Timetable
 from connector.rules.topic_file import read_topics
 from connector.rules.topics import TopicBook
+from connector.rules.written import DefaultsText, DefaultText, FileText, RuleText
 from connector.text import one_line
 
-_LARGEST = 1_000_000  # bytes of one file
 _NOTHING = Group("all", ())
 _NOBODY = "template: owner is nobody: the file has no routing"
 _SAY_WHO = "say under routing: who gets what, or did you mean 'customer.owner'?"
@@ -67,45 +61,6 @@ def load(text: RulesetText, vocabulary: Vocabulary) -> Loaded:
     ruleset = loader.ruleset(text.hash)
     found = [*problems, *document.warnings, *loader.problems]
     return replace(_loaded(found, ruleset), sound=loader.sound(ruleset), document=document)
-
-
-def read_directory(rules_file: Path, templates: Path, topics: Path | None = None) -> RulesetText:
-    """The texts of a rules file, of `topics` (where none is named: of `topics.yaml` beside the
-    rules, if it exists), and of `NAME/LANG.txt|html` below `templates`.
-
-    Raises:
-        Invalid: a file cannot be read, is too large, or is not UTF-8.
-    """
-    files = {RULES_FILE: _text(rules_file)}
-    topics = topics or rules_file.parent / TOPICS_FILE
-    if topics.exists():
-        files[TOPICS_FILE] = _text(topics)
-    if templates.is_dir():
-        for path in sorted(templates.glob("*/*")):
-            if path.suffix in (".txt", ".html") and not path.name.startswith("."):
-                files[f"templates/{path.parent.name}/{path.name}"] = _text(path)
-    return RulesetText(files)
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or type(error).__name__}"
-        raise Invalid([Problem(file=str(path), message=message)]) from None
-    if len(data) > _LARGEST:
-        raise Invalid([Problem(file=str(path), message="is too large", hint="at most 1 MB")])
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        problem = Problem(
-            file=str(path),
-            line=data[: error.start].count(b"\n") + 1,
-            column=1,
-            message="a character here is not UTF-8",
-            hint="save the file as UTF-8",
-        )
-        raise Invalid([problem]) from None
 
 
 def _loaded(problems: list[Problem], ruleset: Ruleset | None = None) -> Loaded:

@@ -12,10 +12,11 @@ from connector.domain import Problem, Value
 from connector.rules.actions import At
 from connector.rules.conditions import read_when
 from connector.rules.match import always_there
-from connector.rules.model import Vocabulary, plain_id
+from connector.rules.model import Vocabulary
 from connector.rules.routing import OWNER, Line, Routing
 from connector.rules.template_check import compile_template, has_template, unguarded
 from connector.rules.templates import TextTemplate
+from connector.rules.written import plain_id
 from connector.text import did_you_mean, one_line
 
 _Members = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1)]

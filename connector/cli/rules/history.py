@@ -20,7 +20,7 @@ def history(ctx: click.Context, limit: int, as_json: bool) -> int:
     older one: connector rules activate HASH.
     """
     from connector.errors import Invalid
-    from connector.rules.load import read_directory
+    from connector.rules.files import read_directory
     from connector.store import activations
 
     settings = load_settings(ctx, secrets=False)

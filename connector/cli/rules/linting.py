@@ -36,8 +36,8 @@ def rule_problems(place: Place, online: bool | None) -> list[Problem]:
 
 def quick_problems(settings: Settings) -> Iterator[Problem]:
     """What shows without reaching anything and without looking back; no notes."""
+    from connector.rules.files import read_directory
     from connector.rules.lint import Seen, lint
-    from connector.rules.load import read_directory
 
     text = read_directory(settings.rules, settings.templates)
     seen = Seen(names={id: sink.names for id, sink in settings.sinks.items()})

@@ -46,7 +46,7 @@ def installation(ctx: click.Context, file: Path | None) -> Place:
 def place_at(path: Path, file: Path | None = None) -> Place:
     """The same for the connector.yaml at `path`."""
     from connector import config
-    from connector.rules.load import read_directory
+    from connector.rules.files import read_directory
     from connector.rules.model import RULES_FILE, TOPICS_FILE
 
     settings = config.load(path, secrets=False, store=False)

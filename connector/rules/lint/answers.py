@@ -18,9 +18,10 @@ from connector.rules.lint.candidates import candidates, numbers, plain_number
 from connector.rules.lint.pasts import looks_back, pasts, values
 from connector.rules.lint.speaking import said_about
 from connector.rules.match import View, holds
-from connector.rules.model import Condition, GivenText, Group, HistoryText, Vocabulary
+from connector.rules.model import Condition, Group, Vocabulary
 from connector.rules.spans import plain
 from connector.rules.topics import CONTRADICTION, DERIVED, NO_TOPICS, TopicBook
+from connector.rules.written import GivenText, HistoryText
 from connector.text import fold
 
 _ANSWER = ("score", "segment", "survey")

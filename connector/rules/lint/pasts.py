@@ -14,7 +14,7 @@ from connector.domain import MOST_PAST
 from connector.rules import spans
 from connector.rules.lint.branches import Literal
 from connector.rules.lint.candidates import numbers, plain_number
-from connector.rules.model import PastText
+from connector.rules.written import PastText
 
 _MOST_TRIED = 150
 Fields = Mapping[str, Sequence[Literal]]

@@ -13,19 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.rules.fields import OPERATORS, FieldRule, every_field
-from connector.rules.model import (
-    LOG,
-    ActionKind,
-    DefaultsText,
-    DefaultText,
-    ExampleText,
-    RuleText,
-    Vocabulary,
-)
+from connector.rules.model import LOG, ActionKind, Vocabulary
 from connector.rules.routes import RouteText
 from connector.rules.schema import times, words
 from connector.rules.schema.models import object_of, templated
 from connector.rules.spans import SPANNED, WITHIN
+from connector.rules.written import DefaultsText, DefaultText, ExampleText, RuleText
 
 Schema = dict[str, Any]
 Names = Mapping[str, Mapping[str, Sequence[str]]]  # sink id -> field of an action -> what exists

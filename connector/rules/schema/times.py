@@ -6,9 +6,10 @@ from typing import Any
 
 from connector.rules.calendar_file import CalendarText
 from connector.rules.calendars import WEEKDAYS
-from connector.rules.model import SEND_HOURS, ActionKind
+from connector.rules.model import ActionKind
 from connector.rules.schema import words
 from connector.rules.schema.models import object_of
+from connector.rules.written import SEND_HOURS
 
 Schema = dict[str, Any]
 

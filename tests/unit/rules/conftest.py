@@ -14,14 +14,8 @@ from connector.ports import Duration, Params, Template, TemplateName
 from connector.rules.examples import facts_of
 from connector.rules.lint import Seen, lint
 from connector.rules.load import load
-from connector.rules.model import (
-    ActionKind,
-    GivenText,
-    Loaded,
-    Ruleset,
-    RulesetText,
-    Vocabulary,
-)
+from connector.rules.model import ActionKind, Loaded, Ruleset, RulesetText, Vocabulary
+from connector.rules.written import GivenText
 
 
 class TicketParams(Params):

@@ -13,8 +13,9 @@ from connector.rules.lint.answers import Answers
 from connector.rules.lint.samples import sample
 from connector.rules.load import load
 from connector.rules.match import View, holds
-from connector.rules.model import GivenText, Group, RulesetText, Vocabulary
+from connector.rules.model import Group, RulesetText, Vocabulary
 from connector.rules.patterns import expression
+from connector.rules.written import GivenText
 
 SCORES = st.integers(0, 10)
 WORDS = st.sampled_from(["refund", "refund*", "call me", "x", "refunded"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from connector.errors import Invalid
-from connector.rules.load import load, read_directory
+from connector.rules.files import read_directory
+from connector.rules.load import load
 from connector.rules.model import RulesetText, Vocabulary
 
 

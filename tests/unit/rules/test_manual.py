@@ -12,21 +12,15 @@ import pytest
 
 from connector import config
 from connector.rules.fields import ALL_OPERATORS, ATTRIBUTES
+from connector.rules.files import read_directory
 from connector.rules.lint import lint
-from connector.rules.load import read_directory
 from connector.rules.mails import read_mails
-from connector.rules.model import (
-    DefaultsText,
-    GivenText,
-    HistoryText,
-    RulesetText,
-    RuleText,
-    Vocabulary,
-)
+from connector.rules.model import RulesetText, Vocabulary
 from connector.rules.stems import LANGUAGES
 from connector.rules.template_check import compile_template
 from connector.rules.templates import FILTERS
 from connector.rules.topic_file import TopicsText, read_topics
+from connector.rules.written import DefaultsText, GivenText, HistoryText, RuleText
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 HERE = Path(__file__).parents[3]

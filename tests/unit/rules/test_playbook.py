@@ -13,9 +13,11 @@ from connector import config
 from connector.domain import Verdict
 from connector.rules.decide import decide
 from connector.rules.examples import facts_of
+from connector.rules.files import read_directory
 from connector.rules.lint import lint
-from connector.rules.load import load, read_directory
-from connector.rules.model import GivenText, Loaded, Ruleset, Vocabulary
+from connector.rules.load import load
+from connector.rules.model import Loaded, Ruleset, Vocabulary
+from connector.rules.written import GivenText
 
 SHIPPED = Path(__file__).parents[3] / "config"
 LANGUAGES = ("en", "es", "it", "pt")

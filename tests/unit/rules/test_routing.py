@@ -16,8 +16,9 @@ from connector.rules.examples import facts_of
 from connector.rules.explain import assigned
 from connector.rules.lint import Seen, lint
 from connector.rules.load import load
-from connector.rules.model import ActionKind, GivenText, Loaded, Ruleset, RulesetText, Vocabulary
+from connector.rules.model import ActionKind, Loaded, Ruleset, RulesetText, Vocabulary
 from connector.rules.schema import Surroundings, rules_schema
+from connector.rules.written import GivenText
 from tests.unit.rules.conftest import NOW
 
 

@@ -11,7 +11,7 @@ from connector.domain import Facts, Verdict
 from connector.rules.compare import compare
 from connector.rules.decide import decide
 from connector.rules.explain import explain
-from connector.rules.load import read_directory
+from connector.rules.files import read_directory
 from connector.rules.model import Loaded, Ruleset, RulesetText
 from connector.rules.past import light_facts
 from connector.rules.topic_file import read_topics

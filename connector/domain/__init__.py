@@ -1,0 +1,87 @@
+"""The nouns of this product; all of them frozen."""
+
+from __future__ import annotations
+
+from connector.domain.answers import (
+    Note,
+    Pulled,
+    Respondent,
+    Response,
+    SourceState,
+    Survey,
+    response_id,
+)
+from connector.domain.facts import (
+    MOST_PAST,
+    EarlierAnswer,
+    Facts,
+    History,
+    PastAnswer,
+    PastEffect,
+)
+from connector.domain.orders import (
+    Digest,
+    DigestLine,
+    Order,
+    Prepared,
+    Receipt,
+    amendment_key,
+    case_key,
+    digest_key,
+    effect_key,
+    is_case_key,
+    raising_key,
+)
+from connector.domain.values import (
+    Door,
+    Finding,
+    LanguageFrom,
+    Problem,
+    Scalar,
+    Segment,
+    Severity,
+    Value,
+)
+from connector.domain.verdicts import (
+    Intent,
+    RuleMatch,
+    Verdict,
+)
+
+__all__ = [
+    "MOST_PAST",
+    "Digest",
+    "DigestLine",
+    "Door",
+    "EarlierAnswer",
+    "Facts",
+    "Finding",
+    "History",
+    "Intent",
+    "LanguageFrom",
+    "Note",
+    "Order",
+    "PastAnswer",
+    "PastEffect",
+    "Prepared",
+    "Problem",
+    "Pulled",
+    "Receipt",
+    "Respondent",
+    "Response",
+    "RuleMatch",
+    "Scalar",
+    "Segment",
+    "Severity",
+    "SourceState",
+    "Survey",
+    "Value",
+    "Verdict",
+    "amendment_key",
+    "case_key",
+    "digest_key",
+    "effect_key",
+    "is_case_key",
+    "raising_key",
+    "response_id",
+]
