@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
-from connector.store import digests, gathering
+from connector.store import digests, gathering, quoting
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import (
     actions,
@@ -97,6 +97,9 @@ def empty_response(connection: Connection, response: str, now: datetime) -> None
     row = connection.execute(found.with_for_update()).one()
     if row.record is not None:
         _bury(connection, _record_hash(row.source, row.record), now)
+    if row.customer_id is not None:
+        quotes = quoting.quotable(connection, response)
+        quoting.forget_quotes(connection, row.customer_id, response, quotes)
     emptied_actions: dict[str, Any] = {"order": {}, "request": None, "error": None, "remark": None}
     for table, where, values in (
         (inbox, inbox.c.response_id, _EMPTY_RECORD),

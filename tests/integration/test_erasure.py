@@ -120,3 +120,39 @@ def test_retention_erases_what_is_too_old(told):
     assert erasure.apply_retention(store, settings, told.now + timedelta(days=31)) == 2
     assert erasure.apply_retention(store, settings, told.now + timedelta(days=31)) == 0
     assert "story" not in everything(told)
+
+
+QUOTING = """
+rules:
+  - id: again
+    when: {history.answers: {at_least: 1}}
+    then:
+      - zendesk.ticket:
+          next_step: "{% for one in history.earlier %}{{ one.comment | default('-') }}{% endfor %}"
+      - slack.message: {channel: "#x", text: Look.}
+"""
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_what_later_answers_quote_of_an_erased_one_goes_with_it(make_world, sent):
+    world = make_world(QUOTING)
+    store = world.workspace.store
+    ana = {"email": "ana@example.com", "name": "Ana Q"}
+    world.answer(id="1", score=9, comment="my first story", revised="2026-11-20T11:58:30Z", **ana)
+    world.answer(id="1", score=9, comment="my secret story", revised="2026-11-20T11:59:00Z", **ana)
+    world.answer(id="2", score=2, comment="what came after", **ana)
+    if sent:
+        delivery.Courier(store, "desk", Desk(), lambda: world.now).round()
+    assert "my secret story" in everything(world)
+    first = next(r.id for r in world.responses() if r.score == 9)
+
+    erasure.erase_response(store, first, world.now)
+    left = everything(world)
+    assert "my secret story" not in left
+    assert "my first story" not in left
+    assert "what came after" in left
+    assert [a.state for a in world.actions(sink="desk")] == ["done" if sent else "waiting"]
+    done = delivery.Courier(store, "desk", Desk(), lambda: world.now).round()
+    assert done.outcomes == ({} if sent else {"done": 1})
+    world.answer(id="2", score=1, comment="and again", revised="2026-11-20T12:00:00Z", **ana)
+    assert "and again" in everything(world)
