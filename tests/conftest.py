@@ -41,6 +41,15 @@ def parsed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def wide_as_a_file() -> Iterator[None]:
+    """Tables do not depend on the terminal of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("LINES", raising=False)
+        patched.setenv("COLUMNS", "160")
+        yield
+
+
 @pytest.fixture
 def now() -> datetime:
     return NOW

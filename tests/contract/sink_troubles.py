@@ -152,7 +152,8 @@ def check_the_doctor_reads_and_tells(bench: SinkBench) -> None:
 
 NASTY = [
     "<script>alert('sorrel')</script> <img src=x onerror=alert(1)> </p></blockquote><b>",
-    "sorrel {{7*7}} {% raw %} {{ticket.requester.email}} ${7*7} <%= 7*7 %> #{7*7}",
+    "sorrel {{8191*8191}} {% raw %} {{ticket.requester.email}} ${8191*8191} <%= 8191*8191 %>",
+    "sorrel #{8191*8191}",
     "=cmd|'/c calc'!A1 sorrel",
     "@sorrel <!channel> <@U0000000> <https://evil.example.com|click> *bold*",
     "sorrel\r\nBcc: victim@example.com\r\n\r\nbody\n.\r\nQUIT\r\n",
@@ -175,7 +176,7 @@ class Tags(HTMLParser):
 def assert_inert(shown: Shown) -> None:
     text = shown.text
     assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text), "a control character"
-    assert "49" not in text, "a template was run"
+    assert "67092481" not in text, "a template was run"
     if shown.form == "html":
         parser = Tags()
         parser.feed(text)

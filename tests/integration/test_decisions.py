@@ -57,8 +57,9 @@ def test_a_score_outside_its_scale_is_quarantined_not_decided(world, survey, sco
 
 
 def test_the_same_webhook_twice_is_one_answer(world):
-    world.answer(id="1", score=2)
-    decided = world.answer(id="1", score=2)
+    same = {"id": "1", "score": 2, "at": "2026-11-20T11:59:00Z"}
+    world.answer(**same)
+    decided = world.answer(**same)
 
     assert decided.records == 0
     assert world.made() == [("zendesk.ticket", "waiting")]

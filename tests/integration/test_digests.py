@@ -203,7 +203,6 @@ def test_the_chores_put_digests_together_and_wake_the_sink(post):
 
 
 def test_the_alerts_say_how_their_digest_stands(post, connector, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.chdir(post.world.workspace.settings.directory)
     two_alerts(post)
     group(post)

@@ -179,8 +179,8 @@ def test_what_is_decided_while_it_counts_is_no_gap(told, monkeypatch):
 
 @on_one_database
 def test_what_comes_again_word_for_word_is_no_new_record(told):
-    told.post(id="1", score=3)
-    told.post(id="1", score=3)
+    for _ in range(2):
+        told.post(id="1", score=3, at="2026-11-20T11:59:00Z")
     told.decide()
     total = told.read()["total"]
     assert (total["received"], total["repeats"]) == (1, 1)
