@@ -89,6 +89,12 @@ class Side:
     def _placed(self, past: Past, plan: Plan, others: int, before: Effects) -> Effects:
         """As `connector.ordering` places a verdict: what was sent stays, the rest is replaced."""
         now, who = past.at, self._whom(past, plan, others, before) if plan.routed else None
+        if not before and plan.distinct:  # as nearly always
+            why, has_case = self._why_withheld, plan.has_case
+            return {
+                one.key: self._effect(past, one, why(past, one, has_case, others, None), who)
+                for one in plan.asked
+            }
         effects = {key: old for key, old in before.items() if old.withheld or old.is_sent(now)}
         has_case = plan.has_case or any(
             old.asked.action.opens_case and old.is_sent(now) and old.is_open(now)
@@ -190,7 +196,8 @@ class Side:
         held_out = tuple(self.ruleset.rules[number].id for number in sorted(reading.held_out))
         has_case = any(action.opens_case for _, _, action in reading.actions)
         routed = any(action.routed for _, _, action in reading.actions)
-        return Plan(fired, tuple(asked.values()), has_case, held_out, routed)
+        distinct = len({one.key for one in asked.values()}) == len(asked)
+        return Plan(fired, tuple(asked.values()), has_case, held_out, routed, distinct)
 
     def _asked(self, rule_id: str, action: Action) -> Asked:
         parts = effect_parts(action.to_customer, action.sink, rule_id)

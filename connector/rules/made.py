@@ -32,6 +32,7 @@ class Plan(NamedTuple):
     has_case: bool
     held_out: tuple[str, ...]  # of those that fired
     routed: bool  # an action names the owner that `routing` says
+    distinct: bool  # no two of `asked` are the same effect
 
 
 @dataclass(frozen=True, slots=True)
