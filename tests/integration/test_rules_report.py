@@ -86,6 +86,14 @@ def test_without_shadows_it_says_how_to_have_one(report: Report) -> None:
     assert "No rule is a shadow: write status: shadow" in out
 
 
+def test_who_is_held_out_is_counted_beside_what_was_made(report: Report) -> None:
+    rules = RULES.replace("  - id: thanks\n", "  - id: thanks\n    holdout: 60%\n")
+    told = json.loads(report(rules, "--json")[1])
+    counts = {one["rule"]: one["counts"] for one in told["rules"]}["thanks"]
+    assert counts["answers"] == 3
+    assert counts.get("held out", 0) + counts.get("email.thank_you", 0) == 3
+
+
 def test_it_writes_nothing(report: Report, make_world) -> None:
     assert report(SHADOWS)[0] == 0
     world = make_world(SHADOWS, added_before=timedelta(days=30))
