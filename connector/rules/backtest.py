@@ -42,6 +42,7 @@ class Side:
         self._drawing = {offset + n: r for n, r in enumerate(ruleset.rules) if r.holdout}
         self._teams = Teams(ruleset.routing, ruleset.book)
         self._memory = Memory(ruleset.recall, known.earlier)
+        self._remembers = bool(ruleset.recall)
         self._answers: dict[str, Outcome] = {}  # those that are still to be revised
         self._open: dict[str, list[tuple[str, datetime | None]]] = {}  # by customer: response, end
         for response, made in known.standing.items():
@@ -52,18 +53,17 @@ class Side:
 
     def recalled(self, past: Past, customer: str | None) -> Recalled:
         """What this side knows of the customer now."""
-        cases = self._open_cases(past, customer)
-        if not self._memory:
-            return Recalled(cases) if cases else _STRANGER
-        return Recalled(cases, *self._memory.of(customer, past.response, past.at))
-
-    def _open_cases(self, past: Past, customer: str | None) -> int:
-        """Cases of their other answers that would be open now."""
-        theirs = self._open.get(customer) if customer is not None else None
-        if not theirs:
-            return 0
-        now, mine = past.at, past.response
-        return sum(1 for one, end in theirs if one != mine and (end is None or end > now))
+        if customer is None:
+            return _STRANGER
+        cases, theirs = 0, self._open.get(customer)
+        if theirs:
+            now, mine = past.at, past.response
+            for one, end in theirs:
+                if one != mine and (end is None or end > now):
+                    cases += 1
+        if self._remembers:
+            return Recalled(cases, *self._memory.of(customer, past.response, past.at))
+        return Recalled(cases) if cases else _STRANGER
 
     def decide(
         self, past: Past, customer: str | None, held: tuple[int, ...], others: int
@@ -77,7 +77,7 @@ class Side:
             effects = self._placed(past, plan, others, before.effects)
             if customer is not None and (before.effects or plan.has_case):
                 self._remember(customer, past.response, effects)
-            if customer is not None and self._memory and (before.effects or effects):
+            if customer is not None and self._remembers and (before.effects or effects):
                 made = [_remembered(past, effect) for effect in effects.values()]
                 there = [one for one in made if one is not None]
                 self._memory.remember(customer, past.response, there, past.at)

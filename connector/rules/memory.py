@@ -30,9 +30,6 @@ class Memory:
             {customer: list(known) for customer, known in before.items()} if recall else {}
         )
 
-    def __bool__(self) -> bool:
-        return bool(self._recall)
-
     def of(
         self, customer: str | None, response: str, now: datetime
     ) -> tuple[tuple[PastEffect, ...], int | None]:
