@@ -90,8 +90,8 @@ def _show(found: Mapping[str, Any]) -> None:
         click.echo("No gap.")
     click.echo()
     columns = (
-        *("source", "day (UTC)", "received", "decided", "no news", "waiting", "not understood"),
-        *("acted on", "actions", "delivered", "confirmed", "on their way", "with a person"),
+        *("source", "day (UTC)", "received", "decided", "no news", "waits", "unread"),
+        *("acted", "actions", "sent", "receipt", "waits", "person"),
     )
     print_table(columns, [_line(day) for day in found["days"]])
 
