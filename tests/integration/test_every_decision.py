@@ -247,6 +247,7 @@ def check_turns(world, rows: list[Any]) -> None:
     assert all(len(answers) == 1 for answers in turns.values())
 
 
+@pytest.mark.timeout(600)  # it lives through weeks
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_ten_thousand_records_decided_by_two_workers_are_explained_and_within_limits(lived) -> None:
     rows, rulesets = kept(lived), rulesets_of(lived)
