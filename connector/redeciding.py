@@ -76,10 +76,8 @@ def _overtaken(
 ) -> Iterator[tuple[Late, Subject]]:
     found = histories.later_news(connection, late.customer, late.response, late.given, around.young)
     for row in found:
-        settings, survey = (
-            workspace.settings.sources.get(row.source),
-            around.surveys.get(row.survey),
-        )
+        settings = workspace.settings.sources.get(row.source)
+        survey = around.surveys.get(row.survey)
         if settings is None or survey is None:
             continue  # taken out of the configuration since
         if not moment.acts_on(row.answered_at, row.source, settings):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from connector.text import parse_duration
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Moment(click.ParamType[datetime]):
@@ -63,3 +66,19 @@ class Span(click.ParamType[timedelta]):
 
 MOMENT = Moment()
 SPAN = Span()
+
+
+def period(usual: str) -> Callable[[Command], Command]:
+    """`--last`, `--since` and `--until`; `usual` is the time where nothing is said."""
+
+    def decorate(command: Command) -> Command:
+        until, since = "Up to here; now by default.", "From here on, in place of --last."
+        for option in (
+            click.option("--until", type=MOMENT, metavar="TIME", help=until),
+            click.option("--since", type=MOMENT, metavar="TIME", help=since),
+            click.option("--last", type=SPAN, help=f"How far back; {usual} where nothing is said."),
+        ):
+            command = option(command)
+        return command
+
+    return decorate

@@ -98,6 +98,9 @@ def empty_response(connection: Connection, response: str, now: datetime) -> None
     if row.record is not None:
         _bury(connection, _record_hash(row.source, row.record), now)
     if row.customer_id is not None:
+        # Who decides about them meanwhile would quote it once more.
+        customer = select(customers.c.id).where(customers.c.id == row.customer_id)
+        connection.execute(customer.with_for_update(key_share=True))
         quotes = quoting.quotable(connection, response)
         quoting.forget_quotes(connection, row.customer_id, response, quotes)
     emptied_actions: dict[str, Any] = {"order": {}, "request": None, "error": None, "remark": None}

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +20,7 @@ import pytest
 from connector import config, deciding, intake
 from connector.cli import main
 from connector.deciding import Decided
-from connector.store import browsing
+from connector.store import Store, browsing
 from connector.workspace import Workspace, open_workspace
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
@@ -137,6 +139,33 @@ class World:
 
     def decide(self) -> Decided:
         return deciding.decide_batch(self.workspace, self.now)
+
+    def decide_by_two(self, limit: int = 500) -> Counter[str]:
+        """Two workers with stores of their own, until nothing is left; what they made of it."""
+        failed: list[BaseException] = []
+        found: list[Counter[str]] = []
+
+        def work() -> None:
+            store = Store(self.workspace.store.url)
+            try:
+                worker = Workspace(self.workspace.settings, store)
+                while (decided := deciding.decide_batch(worker, self.now, limit)).records:
+                    found.append(Counter(decided.changes))
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                failed.append(error)
+            finally:
+                store.close()
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failed:
+            raise failed[0]
+        while (decided := self.decide()).records:  # what one has left to the other
+            found.append(Counter(decided.changes))
+        return sum(found, Counter())
 
     def answer(self, **answer: Any) -> Decided:
         assert self.post(**answer) == 202

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -10,10 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from connector import deciding
-from connector.store import Store, answers, outbox
+from connector.store import answers, outbox
 from connector.store.tables import actions
-from connector.workspace import Workspace
 
 RULES = """
 defaults: {cap: 1 per customer per 30d}
@@ -200,20 +197,7 @@ def test_two_workers_at_once_exceed_no_cap(world):
         score = (9, 8, None)[number % 3]
         comment = "look" if number % 2 else ""
         world.post(id=str(number), score=score, comment=comment, email=f"p{number % 5}@example.com")
-    other = Workspace(world.workspace.settings, Store(world.workspace.store.url))
-
-    def work(workspace: Workspace) -> None:
-        while deciding.decide_batch(workspace, world.now, limit=7).records:
-            pass
-
-    threads = [threading.Thread(target=work, args=(w,)) for w in (world.workspace, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    other.store.close()
-    while world.decide().records:
-        pass
+    world.decide_by_two(limit=7)
 
     assert len(world.responses()) == 60
     made = Counter((a.customer_id, a.kind) for a in world.actions() if a.state == "waiting")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -13,9 +12,8 @@ from sqlalchemy import event, insert, select
 
 from connector import deciding
 from connector.domain import Respondent
-from connector.store import Store, alarms, answers, people
+from connector.store import alarms, answers, people
 from connector.store.tables import customer_keys, customers
-from connector.workspace import Workspace
 
 
 def facts_of(world, response: str) -> dict[str, Any]:
@@ -172,23 +170,7 @@ def test_statements_are_shared_by_the_answers_of_a_turn(world):
 def test_two_deciders_with_many_answers_of_few_customers_lose_and_double_nothing(world):
     for number in range(40):
         world.post(id=str(number), score=2, email=f"p{number % 4}@example.com")
-    other = Workspace(world.workspace.settings, Store(world.workspace.store.url))
-    found: list[Counter[str]] = []
-
-    def work(workspace: Workspace) -> None:
-        changes: Counter[str] = Counter()
-        while (decided := deciding.decide_batch(workspace, world.now, limit=7)).records:
-            changes.update(decided.changes)
-        found.append(changes)
-
-    threads = [threading.Thread(target=work, args=(w,)) for w in (world.workspace, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    other.store.close()
-
-    assert sum(found, decide_all(world)) == {"new": 40}
+    assert world.decide_by_two(limit=7) == {"new": 40}
     assert world.made() == [("zendesk.ticket", "waiting")] * 40
     seen: dict[str, list[int]] = {}
     for response in world.responses():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from connector import delivery, erasure
 from connector.domain import Receipt
 from connector.ports import Capabilities
+from connector.store import forgetting
 from connector.store.tables import metadata
 
 
@@ -156,3 +158,23 @@ def test_what_later_answers_quote_of_an_erased_one_goes_with_it(make_world, sent
     assert done.outcomes == ({} if sent else {"done": 1})
     world.answer(id="2", score=1, comment="and again", revised="2026-11-20T12:00:00Z", **ana)
     assert "and again" in everything(world)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_who_decides_while_an_answer_is_erased_does_not_quote_it(make_world):
+    world = make_world(QUOTING)
+    ana = {"email": "ana@example.com", "name": "Ana Q"}
+    world.answer(id="1", score=9, comment="my secret story", **ana)
+    (first,) = world.responses()
+    world.post(id="2", score=2, comment="what came after", **ana)
+    decider = threading.Thread(target=world.decide)
+
+    def erase(connection) -> None:
+        forgetting.empty_response(connection, first.id, world.now)
+        decider.start()
+        decider.join(timeout=1)  # it waits for us, or it has decided with what we erase
+
+    world.workspace.store.write(erase)
+    decider.join()
+    assert "what came after" in everything(world)
+    assert "my secret story" not in everything(world)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,15 +14,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from connector import deciding
 from connector.domain import Facts
 from connector.rules.decide import decide
 from connector.rules.explain import explain
 from connector.rules.model import RulesetText
 from connector.rulesets import kept_text
-from connector.store import Store, arrivals
+from connector.store import arrivals
 from connector.store.tables import actions, decisions, pools
-from connector.workspace import Workspace
 
 DAYS, A_DAY, PEOPLE = 20, 550, 2_500
 MAILS, ALERTS = timedelta(days=3), timedelta(days=5)  # `cap` of the rules below
@@ -105,30 +102,6 @@ class Answers:
         return json.dumps(said).encode()
 
 
-def two_workers(world, now: datetime) -> None:
-    """Both decide until nothing is left."""
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        store = Store(world.workspace.store.url)
-        try:
-            worker = Workspace(world.workspace.settings, store)
-            while deciding.decide_batch(worker, now).records:
-                pass
-        except BaseException as error:  # noqa: BLE001 - raised again by the test
-            failed.append(error)
-        finally:
-            store.close()
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
-
-
 def life_goes_on(world, chance: random.Random, now: datetime) -> None:
     """Of what waits, most is sent, some is refused; some cases are closed."""
     with world.workspace.store.read() as connection:
@@ -162,7 +135,8 @@ def lived(make_world, postgres_store_url) -> Iterator[Any]:
             arrivals.Record("app", "webhook", body, now, False) for body in coming.of_day(day)
         ]
         world.workspace.store.write(lambda c, records=records: arrivals.keep(c, records))
-        two_workers(world, now)
+        world.now = now
+        world.decide_by_two()
         life_goes_on(world, chance, now)
     return world
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +11,8 @@ from sqlalchemy import event, select
 from connector import deciding
 from connector.domain import Facts
 from connector.rules.decide import decide
-from connector.store import Store, answers
+from connector.store import answers
 from connector.store.tables import actions, decisions, pools
-from connector.workspace import Workspace
 
 RULES = """
 pools:
@@ -187,20 +185,7 @@ def test_two_workers_at_once_take_each_turn_once(world):
     for number in range(60):
         who = {"email": f"p{number % 7}@example.com"} if number % 2 else {}
         world.post(id=str(number), **SPAIN, **who)
-    other = Workspace(world.workspace.settings, Store(world.workspace.store.url))
-
-    def work(workspace: Workspace) -> None:
-        while deciding.decide_batch(workspace, world.now, limit=9).records:
-            pass
-
-    threads = [threading.Thread(target=work, args=(w,)) for w in (world.workspace, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    other.store.close()
-    while world.decide().records:
-        pass
+    world.decide_by_two(limit=9)
 
     taken = {(row.response_id, row.facts["positions"]["iberia"]) for row in kept(world)}
     assert sorted(turn for _, turn in taken) == list(range(60))

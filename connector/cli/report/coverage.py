@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from connector.cli.common import as_json, config_path, print_json, readonly_store, utc_now
-from connector.cli.moments import MOMENT, SPAN
+from connector.cli.moments import period
 from connector.cli.tables import cell, print_table
 
 _USUAL = timedelta(days=30)
@@ -20,9 +20,7 @@ _PERSON = ("actions_held", "parked", "in_doubt")
 
 
 @click.command()
-@click.option("--last", type=SPAN, help="How far back; 30d where nothing is said.")
-@click.option("--since", type=MOMENT, metavar="TIME", help="From here on, in place of --last.")
-@click.option("--until", type=MOMENT, metavar="TIME", help="Up to here; now by default.")
+@period("30d")
 @as_json
 @click.pass_context
 def coverage(

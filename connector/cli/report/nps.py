@@ -17,7 +17,7 @@ from connector.cli.common import (
     print_json,
     readonly_store,
 )
-from connector.cli.moments import MOMENT, SPAN
+from connector.cli.moments import period
 from connector.cli.tables import cell, print_table
 
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -37,9 +37,7 @@ _CSV = (
     "company.NAME, properties.NAME.",
 )
 @click.option("--survey", help="Only answers to this survey.")
-@click.option("--last", type=SPAN, help="How far back; 90d where nothing is said.")
-@click.option("--since", type=MOMENT, metavar="TIME", help="From here on, in place of --last.")
-@click.option("--until", type=MOMENT, metavar="TIME", help="Up to here; now by default.")
+@period("90d")
 @click.option(
     "--min-n",
     "least",

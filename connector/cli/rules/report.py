@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.common import as_json, check_known, counted, load_settings, print_json
-from connector.cli.moments import MOMENT, SPAN
+from connector.cli.moments import period
 from connector.cli.tables import cell, print_table
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--last", type=SPAN, help="How far back; 90d where nothing is said.")
-@click.option("--since", type=MOMENT, metavar="TIME", help="From here on, in place of --last.")
-@click.option("--until", type=MOMENT, metavar="TIME", help="Up to here; now by default.")
+@period("90d")
 @click.option("--survey", help="Count only answers to this survey.")
 @click.option(
     "--limit",
@@ -120,18 +118,19 @@ def _counts(tally: Tally, rule: str, side: int) -> dict[str, int]:
 
 
 def _shadow(rule: str, tally: Tally) -> dict[str, Any]:
+    from connector.cli.rules.showing import changes_of
+
     return {
         "rule": rule,
         "counts": _counts(tally, rule, 1),
-        "changes": [
-            {"change": change, "kind": kind, "count": count}
-            for (change, kind), count in sorted(tally.changes.items())
-        ],
+        "changes": changes_of(tally),
         "differences": [one._asdict() for one in tally.differences],
     }
 
 
 def _show(found: Mapping[str, Any]) -> None:
+    from connector.cli.rules.showing import show_left_out
+
     since = f", active since {cell(found['active_since'])} UTC" if found["active_since"] else ""
     about = f" to {found['survey']}" if found["survey"] else ""
     click.echo(
@@ -139,11 +138,7 @@ def _show(found: Mapping[str, Any]) -> None:
         f"{counted(found['answers'], 'answer')}{about} of {cell(found['since'])} to "
         f"{cell(found['until'])} UTC. Nothing is made or sent."
     )
-    if found["history"]:
-        many = counted(found["history"], "answer was", "answers were")
-        click.echo(f"{many} history, for which nothing is made.")
-    if found["erased"]:
-        click.echo(f"{counted(found['erased'], 'decision')} left out: the person was erased.")
+    show_left_out(found)
     shadows = {one["rule"]: one["counts"] for one in found["shadows"]}
     click.echo()
     print_table(("rule", "status", "what", "live", "if live"), list(_lines(found, shadows)))

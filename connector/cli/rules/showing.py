@@ -59,10 +59,7 @@ def told(
         "closes_after_seconds": None if after is None else after.total_seconds(),
         "cannot_know": [_assumed(replayed), *_LIMITS],
         "rules": list(_rules(tally, question.active, question.candidate)),
-        "changes": [
-            {"change": change, "kind": kind, "count": count}
-            for (change, kind), count in sorted(tally.changes.items())
-        ],
+        "changes": changes_of(tally),
         "differences": [one._asdict() for one in tally.differences],
         "days": len(days),
         "teams": list(_teams(tally, days, capacities)),
@@ -138,11 +135,24 @@ def _show_head(found: Mapping[str, Any], file: str) -> None:
         f"{counted(found['answers'], 'answer')}{about}, "
         f"{counted(found['decisions'], 'decision')}. Nothing is made or sent."
     )
+    show_left_out(found, "; --as-news acts on them too")
+
+
+def show_left_out(found: Mapping[str, Any], more: str = "") -> None:
+    """Answers for which nothing is made, and decisions that nobody can look at any more."""
     if found["history"]:
         many = counted(found["history"], "answer was", "answers were")
-        click.echo(f"{many} history, for which nothing is made; --as-news acts on them too.")
+        click.echo(f"{many} history, for which nothing is made{more}.")
     if found["erased"]:
         click.echo(f"{counted(found['erased'], 'decision')} left out: the person was erased.")
+
+
+def changes_of(tally: Tally) -> list[dict[str, Any]]:
+    """How many effects of each kind appear, disappear, move."""
+    return [
+        {"change": change, "kind": kind, "count": count}
+        for (change, kind), count in sorted(tally.changes.items())
+    ]
 
 
 def _show_rules(rules: Sequence[Mapping[str, Any]]) -> None:

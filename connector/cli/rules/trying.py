@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from connector.cli.common import as_json, check_known, print_json, print_problems
-from connector.cli.moments import MOMENT, SPAN
+from connector.cli.moments import SPAN, period
 
 if TYPE_CHECKING:
     from connector.cli.rules.surroundings import Place
@@ -44,9 +44,7 @@ class _Capacity(click.ParamType[tuple[str, int]]):
 
 @click.command("try")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--last", type=SPAN, help="How far back; 90d where nothing is said.")
-@click.option("--since", type=MOMENT, metavar="TIME", help="From here on, in place of --last.")
-@click.option("--until", type=MOMENT, metavar="TIME", help="Up to here; now by default.")
+@period("90d")
 @click.option("--survey", help="Count only answers to this survey.")
 @click.option(
     "--capacity",
