@@ -169,6 +169,45 @@ def test_a_turn_of_deciding_ends_soon_after_a_pool_was_locked(world, monkeypatch
     assert sizes == [20, 20, 10]
 
 
+LOOKING_BACK = """
+pools: {everyone: [di@example.com, eva@example.com]}
+routing: [{when: {}, pool: everyone}]
+rules:
+  - id: seen
+    when: {history.answers: {at_least: 1}}
+    then: [{%s}]
+"""
+MAIL, TASK = "email.thank_you: {template: personal}", "hubspot.task: {next_step: Call.}"
+ANA = {"email": "ana@example.com", "score": 9}
+
+
+def test_what_a_cap_refuses_takes_no_turn(make_world):
+    alert = 'slack.message: {channel: "#x", text: "for {{ owner }}"}'
+    capped = "defaults: {cap: 1 per customer per 30d}" + LOOKING_BACK % alert
+    world = make_world(capped.replace("at_least: 1", "at_least: 0"))
+    for number in range(3):
+        world.answer(id=str(number), **ANA)
+
+    assert [state for _, state in world.made()] == ["waiting", "withheld", "withheld"]
+    assert turns(world) == {"everyone": 1}
+
+
+@pytest.mark.parametrize(("action", "taken"), [(MAIL, {}), (TASK, {"everyone": 1})])
+def test_a_late_answer_takes_a_turn_only_for_what_it_makes(make_world, monkeypatch, action, taken):
+    monkeypatch.setattr(deciding, "_TURN_SECONDS", 60.0)
+    world = make_world(LOOKING_BACK % action)
+    world.answer(id="1", **ANA)
+    world.post(id="0", at=(world.now - timedelta(hours=2)).isoformat(), **ANA)
+    for number in range(30):
+        world.post(id=f"x{number}", score=9)
+    sizes = []
+    while (decided := world.decide()).records:
+        sizes.append(decided.records)
+
+    assert turns(world) == taken
+    assert sizes == ([20, 11] if taken else [31]), "others wait for the pool no longer than needed"
+
+
 def test_rules_without_pools_ask_the_database_nothing_more(make_world):
     world = make_world()
     world.answer(id="1", score=2)

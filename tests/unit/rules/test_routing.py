@@ -17,7 +17,10 @@ from connector.rules.explain import assigned
 from connector.rules.lint import Seen, lint
 from connector.rules.load import load
 from connector.rules.model import ActionKind, Loaded, Ruleset, RulesetText, Vocabulary
+from connector.rules.past import light_facts
 from connector.rules.schema import Surroundings, rules_schema
+from connector.rules.teams import Teams, team_of
+from connector.rules.templates import TextTemplate
 from connector.rules.written import GivenText
 from tests.unit.rules.conftest import NOW
 
@@ -291,3 +294,43 @@ def test_many_lines_are_matched_as_the_reference_does(facts: Callable[..., Facts
     rules = ruleset(f"routing:\n{lines}{RULES}")
     assert owner(rules, answer(customer={"plan": "P217"})) == "o217"
     assert owner(rules, answer(customer={"plan": "p"})) == ""
+
+
+def test_a_line_may_ask_what_the_comment_is_about() -> None:
+    topics = "topics:\n  billing: {en: [invoice]}\n"
+    rules = (
+        "pools: {rest: [cy]}\nrouting:\n"
+        "  - {when: {topics: billing}, owner: bea}\n  - {when: {}, pool: rest}\n"
+        "rules:\n  - {id: a, when: {}, then: [{crm.task: {}}]}\n"
+    )
+    loaded = load(RulesetText({"rules.yaml": rules, "topics.yaml": topics}), WORDS)
+    assert loaded.ruleset, [str(problem) for problem in loaded.problems]
+    for comment, owner in (("Two invoices", "bea"), ("Slow", "cy")):
+        facts = Facts(
+            response_id="r", source="app", survey="nps", score=1, segment=None, comment=comment
+        )
+        (intent,) = decide(loaded.ruleset, facts).intents
+        assert intent.params["owner"] == owner
+
+
+def test_a_replay_fills_in_what_the_comment_is_about() -> None:
+    about = "{{ topics | join('-') }}"
+    rules = (
+        f'routing: [{{when: {{}}, owner: "{about}"}}]\n'
+        f'rules:\n  - {{id: a, when: {{}}, then: [{{desk.ticket: {{assignee: "to {about}"}}}}]}}\n'
+    )
+    topics = "topics:\n  billing: {en: [invoice]}\n"
+    loaded = load(RulesetText({"rules.yaml": rules, "topics.yaml": topics}), WORDS)
+    assert loaded.ruleset, [str(problem) for problem in loaded.problems]
+    told = {"response_id": "r", "source": "app", "survey": "nps", "score": 1, "segment": None}
+    facts = light_facts(
+        Facts.model_validate({**told, "comment": "An invoice"}).model_dump(mode="json")
+    )
+    teams = Teams(loaded.ruleset.routing, loaded.ruleset.book)
+    who = teams.assigned("r", facts, more=False)
+    assert who is not None
+    assert who.owner == "billing"
+    (action,) = loaded.ruleset.rules[0].then
+    template = team_of(action)
+    assert isinstance(template, TextTemplate)
+    assert teams.told(template, action, facts, None) == "to billing"
