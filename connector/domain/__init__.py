@@ -11,6 +11,7 @@ from connector.domain.answers import (
     Survey,
     response_id,
 )
+from connector.domain.cases import CaseState, Followed, Standing, Watched
 from connector.domain.facts import (
     MOST_PAST,
     EarlierAnswer,
@@ -50,12 +51,14 @@ from connector.domain.verdicts import (
 
 __all__ = [
     "MOST_PAST",
+    "CaseState",
     "Digest",
     "DigestLine",
     "Door",
     "EarlierAnswer",
     "Facts",
     "Finding",
+    "Followed",
     "History",
     "Intent",
     "LanguageFrom",
@@ -74,9 +77,11 @@ __all__ = [
     "Segment",
     "Severity",
     "SourceState",
+    "Standing",
     "Survey",
     "Value",
     "Verdict",
+    "Watched",
     "amendment_key",
     "case_key",
     "digest_key",

@@ -1,157 +1,19 @@
-"""What an adapter is: a table of facts plus one translation.
-
-Retry, rate limits, leases, idempotency bookkeeping, storing and logging live around adapters,
-written once. An adapter gets a `requests.Session` that already has time-outs, no hidden retries,
-the `base_url` override and an error policy (see `connector.http`): it always writes the vendor's
-own URLs.
-"""
+"""Where effects happen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import requests
-from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr
+from pydantic import Field
 
-from connector.domain import (
-    Finding,
-    Note,
-    Order,
-    Prepared,
-    Pulled,
-    Receipt,
-    Response,
-    Value,
-)
+from connector.domain import Finding, Order, Prepared, Receipt, Value
 from connector.errors import ConnectorError
-from connector.limits import USUAL_SHARE, Allowance, Limit, Meter, parse_limit, parse_share
-from connector.text import parse_duration
-
-
-class Templated:
-    """Marks a `Params` field in which a rule author may write `{{ … }}`."""
-
-
-class TemplateNamed:
-    """Marks a `Params` field that names a mail template (`thank_you` -> templates/thank_you/).
-
-    The rules render it in the customer's language and hand the result to the sink as
-    `params["rendered"] = {"subject", "text", "html", "language"}`.
-    """
-
-
-Template = Annotated[str, Templated()]
-TemplateName = Annotated[str, TemplateNamed()]
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Secret = SecretStr
-Share = Annotated[float, BeforeValidator(parse_share)]
-OwnLimit = Annotated[Limit, BeforeValidator(parse_limit)]
-
-
-class Transport(Protocol):
-    """What the session of an adapter can beyond a `requests.Session` (see `connector.http`)."""
-
-    def reading(self) -> AbstractContextManager[None]:
-        """POSTs inside only read or fetch a token: whatever fails, nothing happened."""
-        ...
-
-    def exactly(
-        self, body: bytes, headers: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[None]:
-        """The next write inside goes out with exactly these bytes and extra headers."""
-        ...
-
-    def report_to(self, meter: Meter) -> None:
-        """Tell this meter of every request and every answer from now on."""
-        ...
-
-
-class SourceSettings(Value):
-    """What every source takes in `connector.yaml`; adapters add their own fields.
-
-    Give `survey` (all answers belong to it) or `surveys` (vendor's survey id -> ours).
-    """
-
-    type: str
-    name: str = ""
-    survey: str | None = None
-    surveys: dict[str, str] = {}
-    act_since: AwareDatetime | None = Field(
-        None, description="act on answers given after this time"
-    )
-    act_within: Duration = timedelta(days=7)
-    surge: int = Field(200, ge=1, description="cases in ten minutes above which they are held")
-    poll_every: Duration = Field(timedelta(minutes=1), ge=timedelta(seconds=1))
-    expect_every: Duration | None = None
-    base_url: str | None = None
-
-    def survey_for(self, ref: str) -> str | None:
-        """Our survey id for the vendor's, or None: nothing is guessed."""
-        return self.surveys.get(ref, self.survey)
-
-
-class Source(Protocol):
-    """Where answers come from. Built as `Adapter(settings, session)`."""
-
-    Settings: ClassVar[type[SourceSettings]]
-    type: ClassVar[str]
-
-    def __init__(self, settings: Any, session: requests.Session) -> None: ...
-
-    def verify(self, note: Note, now: datetime) -> bool:
-        """Is this webhook authentic? Constant-time, over the raw bytes. Never raises."""
-        ...
-
-    def split(self, note: Note) -> Sequence[bytes]:
-        """The vendor records in one webhook body, each as bytes that `parse` reads.
-
-        Raises `Unreadable`; then the whole body is kept as one record and quarantined.
-        """
-        ...
-
-    def parse(self, note: Note) -> Response | None:
-        """One record -> one response; None where it is none (a test ping, an unsubscribe).
-
-        Raises `Unreadable` with a sentence that names the field and what is allowed.
-        """
-        ...
-
-
-@runtime_checkable
-class Pollable(Protocol):
-    def pull(self, cursor: str | None, now: datetime) -> Iterator[Pulled]:
-        """Pages from the vendor's API. Each page's cursor is stored in the same transaction as its
-        records, so a stop between pages loses and repeats nothing but what overlaps by design.
-
-        Raises `TryLater`, `Paused`, `Refused`.
-        """
-        ...
-
-    def check(self, now: datetime) -> Sequence[Finding]:
-        """Reach the vendor read-only and say what is wrong and how to mend it."""
-        ...
-
-
-class FileRow(Value):
-    """One row of a file: a record for `parse`, or what is wrong with it. `line` is from 1."""
-
-    line: int
-    record: bytes | None = None
-    problem: str = ""
-
-
-@runtime_checkable
-class Importable(Protocol):
-    def rows(self, data: bytes) -> Iterator[FileRow]:
-        """The answers in a file, row by row; a bad row never stops the others.
-
-        Raises `Refused` with a sentence when the file as a whole cannot be read.
-        """
-        ...
+from connector.limits import USUAL_SHARE, Allowance, Meter
+from connector.ports.fields import OwnLimit, Share, Transport
 
 
 class SinkSettings(Value):
@@ -297,5 +159,4 @@ class Listing(Protocol):
         ...
 
 
-SourceTypes = Mapping[str, type[Source]]
 SinkKinds = Mapping[str, type[Sink]]

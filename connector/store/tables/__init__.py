@@ -1,0 +1,44 @@
+"""All tables. Two databases, one definition; `migrations/` must agree (a test compares them)."""
+
+from __future__ import annotations
+
+from connector.store.tables.answers import (
+    companies,
+    customer_keys,
+    customers,
+    inbox,
+    responses,
+    revisions,
+    sources,
+    tombstones,
+)
+from connector.store.tables.cases import case_events, cases, followed, hints
+from connector.store.tables.decisions import activations, decisions, pools, rulesets, settings
+from connector.store.tables.metadata import metadata
+from connector.store.tables.outbox import accounts, actions, alarms, attempts, suppressions
+
+__all__ = [
+    "accounts",
+    "actions",
+    "activations",
+    "alarms",
+    "attempts",
+    "case_events",
+    "cases",
+    "companies",
+    "customer_keys",
+    "customers",
+    "decisions",
+    "followed",
+    "hints",
+    "inbox",
+    "metadata",
+    "pools",
+    "responses",
+    "revisions",
+    "rulesets",
+    "settings",
+    "sources",
+    "suppressions",
+    "tombstones",
+]

@@ -1,0 +1,98 @@
+"""The tables of following up: what has become of each case, and how far we have looked."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from connector.store.tables.metadata import metadata
+from connector.store.types import RowId, UtcTime
+
+# A ticket or task that exists at the far side; made with its receipt. states: open, contacted,
+# closed, gone. The customer's clock begins at `answered_at` and never pauses; the working clock
+# ends at `respond_by`; `working_seconds` is what it showed at the first touch. `told_at` is how new
+# the newest news is, by the far side's clock. `missing`: it was closed there, but what its team
+# wants to know is not told, so that it stays contacted here. `next_response_id`: the customer's
+# next answer.
+cases = Table(
+    "cases",
+    metadata,
+    Column("action_id", RowId, ForeignKey("actions.id"), primary_key=True),
+    Column("response_id", String(40), ForeignKey("responses.id"), nullable=False, index=True),
+    Column("customer_id", String(40), index=True),
+    Column("source", String(100), nullable=False),
+    Column("survey", String(100), nullable=False),
+    Column("score", Integer),
+    Column("segment", String(20)),
+    Column("rule_id", String(200), nullable=False),
+    Column("sink", String(100), nullable=False),
+    Column("remote_id", String(200), nullable=False),
+    Column("url", Text),
+    Column("priority", String(20)),
+    Column("answered_at", UtcTime, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("respond_by", UtcTime),
+    Column("state", String(20), nullable=False),
+    Column("status", Text),
+    Column("owner", Text),
+    Column("team", Text),
+    Column("contacted_at", UtcTime),
+    Column("working_seconds", Float),
+    Column("closed_at", UtcTime),
+    Column("missing", Text),
+    Column("cause", Text),
+    Column("action_taken", Text),
+    Column("reopened", Integer, nullable=False, server_default="0"),
+    Column("reopened_at", UtcTime),
+    Column("told_at", UtcTime),
+    Column("next_response_id", String(40)),
+    Index("ix_cases_sink_remote_id", "sink", "remote_id"),
+    Index("ix_cases_state_respond_by", "state", "respond_by"),
+    Index("ix_cases_answered_at", "answered_at"),
+)
+
+# What happened to a case, oldest first. kinds: opened, contacted, assigned, status, closed,
+# incomplete, reopened, gone, overdue, escalated, answered. The same news has the same `key`.
+case_events = Table(
+    "case_events",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("action_id", RowId, ForeignKey("cases.action_id"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("key", String(120), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("noticed_at", UtcTime, nullable=False),
+    Column("who", Text),
+    Column("detail", Text),
+    UniqueConstraint("action_id", "key"),
+)
+
+# How far each sink's news have been read, and by whom they are being read.
+followed = Table(
+    "followed",
+    metadata,
+    Column("sink", String(100), primary_key=True),
+    Column("cursor", Text),
+    Column("asked_at", UtcTime),
+    Column("heard_at", UtcTime),
+    Column("lease_until", UtcTime),
+    Column("error", Text),
+)
+
+# Records that a webhook named: they are looked at next.
+hints = Table(
+    "hints",
+    metadata,
+    Column("sink", String(100), primary_key=True),
+    Column("remote_id", String(200), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+)
