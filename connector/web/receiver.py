@@ -22,7 +22,8 @@ from connector.sinks.unsubscribe import address_for
 from connector.store import outbox
 from connector.store.database import StoreDown
 from connector.text import hashed
-from connector.web import health
+from connector.web import health, news
+from connector.web.bodies import body_of
 from connector.web.door import Door
 
 if TYPE_CHECKING:
@@ -48,9 +49,13 @@ _SAFE = {
 
 
 def application(
-    workspace: Workspace, arrived: Callable[[], None], broker: health.Probe | None = None
+    workspace: Workspace,
+    arrived: Callable[[], None],
+    broker: health.Probe | None = None,
+    changed: Callable[[str], None] | None = None,
 ) -> Starlette:
-    """The ASGI application. `arrived` is called after a webhook became durable.
+    """The ASGI application. `arrived` is called after a webhook became durable, `changed` with a
+    sink after news of its cases did.
 
     `broker` says what is wrong with the broker, where one is needed.
     """
@@ -60,6 +65,7 @@ def application(
             Route("/hooks/{source}", receiver.webhook, methods=["POST"]),
             Route("/u/{token}", receiver.unsubscribe_page, methods=["GET"]),
             Route("/u/{token}", receiver.unsubscribe, methods=["POST"]),
+            *news.routes(workspace, changed),
             *health.routes(workspace, broker),
         ]
     )
@@ -77,7 +83,7 @@ class _Receiver:
         if source not in self.sources:
             return PlainTextResponse("unknown source\n", 404)
         try:
-            body = await self._body(request)
+            body = await body_of(request, self.most)
         except ClientDisconnect:
             log.warning("a sender hung up within its webhook", extra={"source": source})
             return Response(status_code=400)  # which nobody reads
@@ -103,20 +109,6 @@ class _Receiver:
         except StoreDown:
             return 503
         return 202
-
-    async def _body(self, request: Request) -> bytes | None:
-        """The raw bytes, or None as soon as they are too many."""
-        announced = request.headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > self.most:
-            return None
-        parts: list[bytes] = []
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self.most:
-                return None
-            parts.append(part)
-        return b"".join(parts)
 
     async def unsubscribe_page(self, request: Request) -> Response:
         """A page with a button: a GET must not unsubscribe (mail scanners follow links)."""
