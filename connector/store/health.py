@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 from sqlalchemy import Connection, func, select
 
 from connector.domain import Door
+from connector.store.cases import UNFINISHED
 from connector.store.limits import Standing, standings
-from connector.store.tables import accounts, actions, alarms, decisions, inbox, sources
+from connector.store.tables import (
+    accounts,
+    actions,
+    alarms,
+    cases,
+    decisions,
+    followed,
+    inbox,
+    sources,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +46,9 @@ class Moment(NamedTuple):
     paused_accounts: dict[str, datetime]
     accounts: list[Standing]
     alarms: dict[str, int]  # kind -> open ones
+    cases: dict[str, int]  # state -> unfinished ones
+    overdue: int  # nobody has begun although it is due
+    followed: dict[str, datetime]  # sink -> when its far side last told of its cases
 
 
 def totals(connection: Connection) -> Totals:
@@ -66,7 +79,24 @@ def moment(connection: Connection, sinks: Iterable[str], now: datetime) -> Momen
         paused_accounts={row[0]: row[1] for row in connection.execute(paused)},
         accounts=standings(connection, now),
         alarms={row[0]: row[1] for row in connection.execute(kinds.group_by(alarms.c.kind))},
+        cases=dict.fromkeys(UNFINISHED, 0) | _unfinished(connection),
+        overdue=connection.scalar(_OVERDUE.where(cases.c.respond_by <= now)) or 0,
+        followed={row[0]: row[1] for row in connection.execute(_FOLLOWED)},
     )
+
+
+_OVERDUE = (
+    select(func.count())
+    .select_from(cases)
+    .where(cases.c.state == "open", cases.c.continued_in.is_(None))
+)
+_FOLLOWED = select(followed.c.sink, followed.c.heard_at).where(followed.c.heard_at.is_not(None))
+
+
+def _unfinished(connection: Connection) -> dict[str, int]:
+    mine = cases.c.state.in_(UNFINISHED) & cases.c.continued_in.is_(None)
+    counted = select(cases.c.state, func.count()).where(mine).group_by(cases.c.state)
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def _undecided_since(connection: Connection) -> datetime | None:

@@ -128,6 +128,13 @@ class _StoreCollector(Collector):
         paused = {account: at.timestamp() for account, at in moment.paused_accounts.items()}
         yield _gauge("connector_account_paused_until_timestamp_seconds", text, "account", paused)
         yield from _of_accounts(moment.accounts, now)
+        text = "Tickets and tasks that nobody has closed; contacted: somebody has begun."
+        yield _gauge("connector_cases", text, "state", moment.cases)
+        text = "Of these, due although nobody has begun."
+        yield _gauge("connector_cases_overdue", text, "", {"": moment.overdue})
+        text = "When a far side last told what became of its cases."
+        heard = {sink: at.timestamp() for sink, at in moment.followed.items()}
+        yield _gauge("connector_followed_timestamp_seconds", text, "sink", heard)
         yield _gauge(
             "connector_alarms_open", "Alarms that nothing has cleared.", "kind", moment.alarms
         )
