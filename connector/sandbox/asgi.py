@@ -84,6 +84,8 @@ class App:
                 case ("DELETE", "faults"):
                     vendor.clear_faults()
                     return Reply(200, {"armed": 0})
+                case ("POST", "hands"):
+                    return Reply(200, vendor.by_hand(**call.object()))
                 case ("POST", "clock"):
                     vendor.clock.advance(float(call.json()["advance_seconds"]))
                     return Reply(200, {"now": vendor.clock.now().isoformat()})
@@ -91,7 +93,7 @@ class App:
             return refusal.reply
         except (KeyError, TypeError, ValueError) as wrong:
             return Reply(400, {"error": str(wrong)})
-        return Reply(404, {"error": "The sandbox has counts, state, log, faults and clock."})
+        return Reply(404, {"error": "The sandbox has counts, state, log, faults, hands and clock."})
 
 
 _JSON = {"content-type": "application/json"}

@@ -187,6 +187,7 @@ class Vendor:
 
     name: ClassVar[str]
     own_faults: ClassVar[frozenset[str]] = frozenset()  # acted out by handlers through Call.fault
+    hands: ClassVar[frozenset[str]] = frozenset()  # methods for what the people there do
 
     def __init__(self, clock: Clock, state: dict[str, Any]) -> None:
         self.clock = clock
@@ -266,6 +267,13 @@ class Vendor:
         with self.lock:
             entries = list(self.log)
         return [e for e in entries if method in ("*", e.method) and e.path.startswith(path)]
+
+    def by_hand(self, do: str, **settings: Any) -> Any:
+        """What a person there does: one of `hands` by its name, with its arguments."""
+        if do not in self.hands:
+            raise ValueError(f"{self.name} knows these hands: {', '.join(sorted(self.hands))}")
+        with self.lock:
+            return getattr(self, do)(**settings)
 
     # -- what the server uses ------------------------------------------------------------------
 

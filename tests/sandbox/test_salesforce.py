@@ -465,7 +465,7 @@ def test_simple_salesforce_sees_refusals(sandbox: Sandbox, session: requests.Ses
     with pytest.raises(SalesforceResourceNotFound):
         client.Task.get("00TSx0000000001")
     sandbox.clock.advance(7201)
-    assert client.query("SELECT Id FROM User")["totalSize"] == 3  # logged in again by itself
+    assert client.query("SELECT Id FROM User")["totalSize"] == 4  # logged in again by itself
     sandbox.salesforce.state["settings"]["requests_per_day"] = 0
     with pytest.raises(SalesforceRefusedRequest, match="REQUEST_LIMIT_EXCEEDED"):
         client.query("SELECT Id FROM User")

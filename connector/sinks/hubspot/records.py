@@ -104,7 +104,7 @@ def changes(task: Mapping[str, Any], wish: Mapping[str, Any]) -> dict[str, str]:
     priority = task.get("hs_task_priority") or "NONE"
     if RANKS[wish["hs_task_priority"]] > RANKS.get(priority, len(RANKS)):
         found["hs_task_priority"] = wish["hs_task_priority"]
-    present, wanted = _moment(task.get("hs_timestamp")), _moment(wish.get("hs_timestamp"))
+    present, wanted = as_moment(task.get("hs_timestamp")), as_moment(wish.get("hs_timestamp"))
     if wanted and (present is None or wanted < present):
         found["hs_timestamp"] = wish["hs_timestamp"]
     if wish.get("hubspot_owner_id") and not task.get("hubspot_owner_id"):
@@ -116,7 +116,7 @@ def _stamp(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _moment(text: str | None) -> datetime | None:
+def as_moment(text: str | None) -> datetime | None:
     """HubSpot shows a time as ISO 8601 or as milliseconds since 1970."""
     if not text:
         return None

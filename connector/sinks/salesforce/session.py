@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
@@ -109,6 +110,20 @@ class Org:
 
         return cast("list[dict[str, Any]]", self._read(ask, now))
 
+    def pages(
+        self, soql: str, now: datetime, deleted: bool = False
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The same rows page by page, in the far side's own steps (2,000 rows at most)."""
+
+        def first() -> Any:
+            return self._client_now().query(soql, include_deleted=deleted)
+
+        ask: Callable[[], Any] | None = first
+        while ask is not None:
+            rows, more = self._read(partial(_page, ask), now)
+            yield rows
+            ask = partial(self._client_now().query_more, more, True, deleted) if more else None
+
     def read(self, path: str, now: datetime) -> Any:
         return self._read(lambda: self._client_now().restful(path), now)
 
@@ -138,6 +153,11 @@ class Org:
                 # `from None`: the cause may quote the key.
                 raise Paused(f"the private key cannot be used; {self._hint}") from None
         return self._client
+
+
+def _page(ask: Callable[[], Any]) -> tuple[list[dict[str, Any]], str]:
+    answer = ask()
+    return answer["records"], "" if answer["done"] else answer["nextRecordsUrl"]
 
 
 def _translated(call: Callable[[], Any], now: datetime, reading: bool) -> Any:

@@ -37,7 +37,7 @@ from connector.sandbox.salesforce import Salesforce
 from connector.sandbox.salesforce.schema import MARKER, record_id
 from connector.sinks.crm import Frozen
 from connector.sinks.salesforce import SalesforceTask
-from connector.sinks.salesforce.people import _chunks
+from connector.sinks.salesforce.people import chunks
 
 DATA = "/services/data/v64.0"
 UPSERT = f"{DATA}/composite/sobjects/Task/{MARKER}"
@@ -791,9 +791,9 @@ def test_the_reason_tells_nothing_of_the_customer(rig: Rig, words: str) -> None:
 
 def test_no_query_is_longer_than_salesforce_reads() -> None:
     addresses = [f"{'x' * 60}{number}'@example.com" for number in range(400)]
-    chunks = list(_chunks(addresses))
-    assert [one for chunk in chunks for one in chunk] == addresses
-    assert max(len(chunk) for chunk in chunks) <= 200
+    parts = list(chunks(addresses))
+    assert [one for chunk in parts for one in chunk] == addresses
+    assert max(len(chunk) for chunk in parts) <= 200
     assert len(chunks) > 2
 
 
