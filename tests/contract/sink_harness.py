@@ -98,7 +98,8 @@ def salesforce_revoke(sandbox: Sandbox) -> None:
 
 def salesforce_by_hand(sandbox: Sandbox) -> None:
     with sandbox.salesforce.changing():
-        for marker in (None, "order-4711"):
+        number = sandbox.salesforce.state["next_number"]
+        for marker in (None, f"order-{number}"):
             task = {"Subject": "By hand", "NPS_Response_Id__c": marker}
             sandbox.salesforce.tasks.insert(task, by_api=False)
 
@@ -143,6 +144,11 @@ SALESFORCE = SinkHarness(
     by_hand=salesforce_by_hand,
     lists=("GET", "/services/data/v64.0/query"),
     page_size="connector.sandbox.salesforce.api.PAGE",
+    touch=lambda sandbox, remote_id: sandbox.salesforce.start(remote_id),
+    strangers=lambda state: [
+        task["Id"] for task in tasks_of(state) if task["Subject"] == "By hand"
+    ],
+    news_page_size="connector.sandbox.salesforce.api.PAGE",
 )
 
 # -- HubSpot ------------------------------------------------------------------------------------
@@ -194,6 +200,13 @@ HUBSPOT = SinkHarness(
     by_hand=hubspot_by_hand,
     lists=("POST", "/crm/v3/objects/tasks/search"),
     page_size="connector.sinks.hubspot.portal.SEARCHED_PER_PAGE",
+    touch=lambda sandbox, remote_id: sandbox.hubspot.start(remote_id),
+    strangers=lambda state: [
+        number
+        for number, task in state["objects"]["tasks"].items()
+        if task["properties"]["hs_task_subject"] == "By hand"
+    ],
+    news_page_size="connector.sinks.hubspot.following.MOST_WITH_HISTORY",
 )
 
 # -- mail and chat ------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ https://developers.hubspot.com/docs/api-reference/crm-tasks-v3/guide
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connector.domain import CaseState, Followed, Standing, Watched
+from connector.domain import CaseState, Followed, Standing, Watched, is_case_key
 from connector.sinks.hubspot.people import Owners
 from connector.sinks.hubspot.portal import MOST_INPUTS, Portal
 from connector.sinks.hubspot.records import as_moment
@@ -26,6 +27,7 @@ STATES: Mapping[str, CaseState] = {
     "DEFERRED": "contacted",
     "COMPLETED": "closed",
 }
+_PLACE = re.compile(r"(open|contacted):(\d{1,30})")
 Row = Mapping[str, Any]
 
 
@@ -35,45 +37,59 @@ class News:
         self._portal = portal
         self._owners = owners
         told = (settings.cause_field, settings.action_field)
-        self._properties = (STATUS, OWNER, CHANGED, COMPLETED, *(name for name in told if name))
+        names = (STATUS, OWNER, CHANGED, COMPLETED, settings.marker_property, *told)
+        self._properties = [name for name in names if name]
 
-    def follow(self, watched: Sequence[Watched], now: datetime) -> Iterator[Followed]:
+    def follow(
+        self, cursor: str | None, watched: Sequence[Watched], now: datetime
+    ) -> Iterator[Followed]:
         """A call for 100 tasks; for 50 whose first touch is not known, because that stands in the
-        history of the status."""
-        numbered = [one for one in watched if one.remote_id.isdecimal()]
-        for contacted, most in ((True, MOST_INPUTS), (False, MOST_WITH_HISTORY)):
-            group = [one for one in numbered if one.contacted == contacted]
-            for start in range(0, len(group), most):
-                ids = [one.remote_id for one in group[start : start + most]]
-                yield Followed(standings=tuple(self._read(ids, not contacted, now)))
+        history of the status. Stopped between two calls, the next round goes on with the rest."""
+        pages = list(_pages(watched))
+        behind = _place(cursor)
+        rest = [page for page in pages if behind is not None and _order(page[-1]) > behind] or pages
+        for page in rest:
+            ids = [one.remote_id for one in page]
+            standings = tuple(self._read(ids, not page[0].contacted, now))
+            last = page is rest[-1]
+            yield Followed(standings=standings, cursor=None if last else _cursor(page[-1]))
 
     def look(self, watched: Sequence[Watched], now: datetime) -> list[Standing]:
-        return [standing for page in self.follow(watched, now) for standing in page.standings]
+        pages = self.follow(None, watched, now)
+        return [standing for page in pages for standing in page.standings]
 
     def _read(self, ids: Sequence[str], with_history: bool, now: datetime) -> Iterator[Standing]:
         asked = {"properties": self._properties} | (
             {"propertiesWithHistory": (STATUS,)} if with_history else {}
         )
         rows, errors = self._portal.tasks_now(ids, asked, now, archived=False)
+        missing = _named(errors) & set(ids) - {str(row["id"]) for row in rows}
+        rows = [row for row in rows if self._is_ours(row)]
         owners = self._owners.names((_told(row, OWNER) for row in rows), now)
         for row in rows:
             yield self._standing(row, owners)
-        missing = _named(errors) & set(ids) - {str(row["id"]) for row in rows}
         if missing:
             yield from self._gone(sorted(missing), now)
 
     def _gone(self, missing: Sequence[str], now: datetime) -> Iterator[Standing]:
         """Of one that was deleted for good nothing is left to say when."""
-        rows, _ = self._portal.tasks_now(missing, {"properties": (STATUS,)}, now, archived=True)
+        asked = {"properties": self._properties}
+        rows, _ = self._portal.tasks_now(missing, asked, now, archived=True)
         deleted = {str(row["id"]): row for row in rows}
         for one in missing:
             row = deleted.get(one, {})
+            if row and not self._is_ours(row):
+                continue
             yield Standing(
                 remote_id=one,
                 state="gone",
                 status=_told(row, STATUS),
                 changed_at=as_moment(row.get("archivedAt")) or now,
             )
+
+    def _is_ours(self, row: Row) -> bool:
+        marker = self._settings.marker_property
+        return marker is None or is_case_key(_told(row, marker))
 
     def _standing(self, row: Row, owners: Mapping[str, str]) -> Standing:
         status, settings = _told(row, STATUS), self._settings
@@ -92,6 +108,29 @@ class News:
             cause=_told(row, settings.cause_field),
             action_taken=_told(row, settings.action_field),
         )
+
+
+def _order(one: Watched) -> tuple[bool, int]:
+    return one.contacted, int(one.remote_id)
+
+
+def _pages(watched: Sequence[Watched]) -> Iterator[Sequence[Watched]]:
+    """A person may have recorded another id by hand; one that is none would refuse the call."""
+    numbered = sorted((one for one in watched if one.remote_id.isdecimal()), key=_order)
+    for contacted, most in ((False, MOST_WITH_HISTORY), (True, MOST_INPUTS)):
+        group = [one for one in numbered if one.contacted == contacted]
+        for start in range(0, len(group), most):
+            yield group[start : start + most]
+
+
+def _cursor(last: Watched) -> str:
+    return f"{'contacted' if last.contacted else 'open'}:{last.remote_id}"
+
+
+def _place(cursor: str | None) -> tuple[bool, int] | None:
+    """None where it is no cursor of ours: then it begins anew."""
+    found = _PLACE.fullmatch(cursor or "")
+    return (found[1] == "contacted", int(found[2])) if found else None
 
 
 def _told(row: Row, name: str) -> str:

@@ -203,7 +203,7 @@ class HubSpotTask:
     def follow(
         self, cursor: str | None, watched: Sequence[Watched], now: datetime
     ) -> Iterator[Followed]:
-        return self._news.follow(watched, now)
+        return self._news.follow(cursor, watched, now)
 
     def look(self, watched: Sequence[Watched], now: datetime) -> Sequence[Standing]:
         return self._news.look(watched, now)

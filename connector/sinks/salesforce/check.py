@@ -22,8 +22,7 @@ def check(
     now: datetime,
 ) -> list[Finding]:
     try:
-        described = org.read("sobjects/Task/describe", now)
-        fields = {str(one["name"]): one for one in described["fields"]}
+        fields = org.fields("Task", now)
         return [
             Finding(
                 ok=True,

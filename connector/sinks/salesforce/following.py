@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,34 @@ from connector.sinks.salesforce.standings import COMPLETED, Columns, standing
 
 OVERLAP = timedelta(minutes=5)  # a slow transaction is seen after younger ones, with an older stamp
 _TASK_ID = re.compile(r"00T[A-Za-z0-9]{12}(?:[A-Z0-9]{3})?")
+_PLACE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)(?: (00T[A-Za-z0-9]{12,15}))?")
 Fields = Mapping[str, Mapping[str, Any]]
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """How far the changes were read: to their end, or to one row within a round."""
+
+    stamp: str
+    row: str = ""
+
+    @classmethod
+    def read(cls, cursor: str | None) -> _Place | None:
+        """None where it is no cursor of ours: then it begins anew."""
+        found = _PLACE.fullmatch(cursor or "")
+        return cls(found[1], found[2] or "") if found else None
+
+    def __str__(self) -> str:
+        return f"{self.stamp} {self.row}"
+
+    @property
+    def condition(self) -> str:
+        if self.row:
+            behind = f"SystemModstamp = {self.stamp} AND Id > '{self.row}'"
+            return f"(SystemModstamp > {self.stamp} OR ({behind}))"
+        since = datetime.fromisoformat(self.stamp) - OVERLAP
+        return f"SystemModstamp >= {_literal(since.isoformat())}"
 
 
 class News:
@@ -39,14 +67,14 @@ class News:
     def follow(
         self, cursor: str | None, watched: Sequence[Watched], now: datetime
     ) -> Iterator[Followed]:
-        columns = self._columns(now)
+        columns, place = self._columns(now), _Place.read(cursor)
         if not columns.key:
-            yield Followed(standings=tuple(self.look(watched, now)), cursor=cursor)
-        elif cursor is None:
+            yield Followed(standings=tuple(self.look(watched, now)))
+        elif place is None:
             newest = self._newest(columns.key, now)  # before they are read: nothing falls between
             yield Followed(standings=tuple(self.look(watched, now)), cursor=newest)
         else:
-            yield from self._since(cursor, columns, watched, now)
+            yield from self._since(place, columns, watched, now)
 
     def look(self, watched: Sequence[Watched], now: datetime) -> list[Standing]:
         """With the recycle bin. One that is not shown at all is passed over: it may be purged, or
@@ -58,25 +86,24 @@ class News:
         found: list[Standing] = []
         for some in chunks(sorted(known)):
             rows = self._org.query(format_soql(soql, ids=some), now, deleted=True)
-            found += [self._standing(row, columns, known) for row in rows]
+            found += self._standings(rows, columns, known)
         return found
 
     def _since(
-        self, cursor: str, columns: Columns, watched: Sequence[Watched], now: datetime
+        self, place: _Place, columns: Columns, watched: Sequence[Watched], now: datetime
     ) -> Iterator[Followed]:
-        """The far side keeps its place between pages, so equal stamps at a border lose nothing."""
-        known, key = _by_short_id(watched), columns.key
-        since = _literal(datetime.fromisoformat(cursor) - OVERLAP)
+        """Stopped between two pages, the next round goes on behind the last row; one that came to
+        its end begins the next a little earlier."""
+        known = _by_short_id(watched)
         soql = (
-            f"SELECT {columns.listed} FROM Task "  # noqa: S608 - names of fields and a time of ours
-            f"WHERE {key} != null AND SystemModstamp >= {since} ORDER BY SystemModstamp, Id"
+            f"SELECT {columns.listed} FROM Task "  # noqa: S608 - names of fields and a place of ours
+            f"WHERE {columns.key} != null AND {place.condition} ORDER BY SystemModstamp, Id"
         )
-        for rows in self._org.pages(soql, now, deleted=True):
+        for rows, more in self._org.pages(soql, now, deleted=True):
             if rows:
-                cursor = max(cursor, _literal(_stamp(rows[-1])))
-            ours = [row for row in rows if is_case_key(str(row[key]))]
-            standings = [self._standing(row, columns, known) for row in ours]
-            yield Followed(standings=tuple(standings), cursor=cursor)
+                place = _Place(_literal(rows[-1]["SystemModstamp"]), str(rows[-1]["Id"]))
+            standings = tuple(self._standings(rows, columns, known))
+            yield Followed(standings=standings, cursor=f"{place}" if more else place.stamp)
 
     def _newest(self, key: str, now: datetime) -> str | None:
         """The far side's own time, so that our clock does not matter; None before the first."""
@@ -86,12 +113,14 @@ class News:
             now,
             deleted=True,
         )
-        return _literal(_stamp(rows[0])) if rows else None
+        return _literal(rows[0]["SystemModstamp"]) if rows else None
 
-    def _standing(
-        self, row: Mapping[str, Any], columns: Columns, known: Mapping[str, Watched]
-    ) -> Standing:
-        return standing(row, columns, self._waiting, known.get(str(row["Id"])[:15]))
+    def _standings(
+        self, rows: Rows, columns: Columns, known: Mapping[str, Watched]
+    ) -> Iterator[Standing]:
+        for row in rows:
+            if not columns.key or is_case_key(str(row[columns.key])):
+                yield standing(row, columns, self._waiting, known.get(str(row["Id"])[:15]))
 
     def _columns(self, now: datetime) -> Columns:
         fields, settings = self._fields(now), self._settings
@@ -112,9 +141,7 @@ def _by_short_id(watched: Sequence[Watched]) -> dict[str, Watched]:
     return {one.remote_id[:15]: one for one in watched if _TASK_ID.fullmatch(one.remote_id)}
 
 
-def _stamp(row: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(str(row["SystemModstamp"]))
-
-
-def _literal(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _literal(stamp: object) -> str:
+    """A time as Salesforce shows it, as SOQL reads it."""
+    when = datetime.fromisoformat(str(stamp)).astimezone(UTC)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -51,7 +51,7 @@ def standing(
         completed = row.get(columns.completed) if columns.completed else None
         closed_at = _moment(completed) if completed else changed_at
         touched_at = min(touched_at or closed_at, closed_at)
-    elif touched_at or (watched and watched.contacted):
+    elif touched_at:
         state = "contacted"
     else:
         state = "open"

@@ -144,8 +144,8 @@ class SalesforceTask:
 
     def _fields(self, now: datetime) -> dict[str, dict[str, Any]]:
         if self._described is None or now - self._described[1] > DESCRIBED_FOR:
-            answer = self._org.read("sobjects/Task/describe", now)
-            fields = {str(one["name"]).casefold(): one for one in answer["fields"]}
+            described = self._org.fields("Task", now)
+            fields = {name.casefold(): about for name, about in described.items()}
             self._described = (fields, now)
         return self._described[0]
 
