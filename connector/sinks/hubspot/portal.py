@@ -77,7 +77,8 @@ class Portal:
         }
         body = {**names, "inputs": [{"id": one} for one in ids]}
         api = self._api("tasks batch")
-        call = partial(api.read, body, archived=archived, _preload_content=False)
+        deleted = {"archived": "true"} if archived else {}  # the client would write True
+        call = partial(api.read, body, **deleted, _preload_content=False)
         answer = self._reading(call, now)
         return _rows(answer, "results"), _rows(answer, "errors")
 
