@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from connector import retry
 from connector.domain import Receipt
 from connector.errors import ConnectorError, Paused, Refused, TryLater
-from connector.store import alarms, outbox, sending, suppressions
+from connector.store import alarms, cases, outbox, sending, suppressions
 from connector.text import clean_email, hashed, one_line
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def record(
     """
     receipts = [one for one in tries if isinstance(one.result, Receipt)]
     _succeed(connection, receipts, now)
+    if capabilities.opens_case:
+        _keep_cases(connection, receipts, now)
     outcomes = dict.fromkeys((one.claimed.row.id for one in receipts), "done")
     others = [one for one in tries if not isinstance(one.result, Receipt)]
     mine = sending.still_mine(connection, [one.claimed.row for one in others]) if others else ()
@@ -140,6 +142,19 @@ def _succeed(connection: Connection, tries: Sequence[Tried], now: datetime) -> N
             alarms.clear_alarm(connection, "sink-paused", account, now)
     for account in {row.account for row in rows if row.failing_since is not None}:
         alarms.clear_alarm(connection, "sink-failing", account, now)
+
+
+def _keep_cases(connection: Connection, tries: Sequence[Tried], now: datetime) -> None:
+    """From now on a person has to close these; what a note raises is raised in its case."""
+    opened: dict[int, str | None] = {}
+    for one in tries:
+        row, order = one.claimed.row, one.claimed.order
+        priority = str(order.params.get("priority") or "").lower() if order else ""
+        if row.amends is None:
+            opened[row.id] = priority or None
+        else:
+            cases.sharpen(connection, row.amends, priority, order.due_at if order else None)
+    cases.open_cases(connection, opened, now)
 
 
 def _tell_erased(connection: Connection, row: Any, receipt: Receipt, now: datetime) -> None:

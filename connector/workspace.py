@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from connector import catalog, http
-from connector.ports import Listing
+from connector.ports import Listing, Notifying
 from connector.rulesets import Rulesets
 from connector.store import Store, arrivals, schema
 
@@ -44,6 +44,12 @@ class Workspace:
     def accounts(self) -> dict[str, str]:
         """Sink id -> what its vendor limits."""
         return {id: self.new_sink(id).account for id in self.settings.sinks}
+
+    @cached_property
+    def notifying(self) -> dict[str, Notifying]:
+        """Sinks whose far side calls us when a case changes; only for reading what it sends."""
+        made = {id: self.new_sink(id) for id in self.settings.sinks}
+        return {id: sink for id, sink in made.items() if isinstance(sink, Notifying)}
 
     @cached_property
     def blind(self) -> frozenset[str]:

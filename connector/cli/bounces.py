@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,7 +29,7 @@ def bounces(ctx: click.Context, recipient: str) -> int:
     from connector.errors import ConnectorError
     from connector.store.database import StoreDown
 
-    raw = click.get_binary_stream("stdin").read(MOST_BYTES + 1)
+    raw = sys.stdin.buffer.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         click.echo("Nothing: it is larger than 10 MB.")
         return 0

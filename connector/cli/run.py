@@ -32,7 +32,8 @@ def run(ctx: click.Context, once: bool) -> int:
         engine = Embedded(opened)
         receiver = opened.settings.receiver
         try:  # first, so that nothing is polled or sent by a process that cannot receive
-            server = WebServer(application(opened, engine.arrived), receiver.host, receiver.port)
+            site = application(opened, engine.arrived, changed=engine.changed)
+            server = WebServer(site, receiver.host, receiver.port)
         except OSError as error:
             raise click.ClickException(_no_port(receiver.host, receiver.port, error)) from error
         try:

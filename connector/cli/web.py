@@ -29,7 +29,7 @@ def web(ctx: click.Context, host: str | None, port: int | None) -> int:
     from connector.engine.celery_app import make_app
     from connector.engine.doorbell import Doorbell
     from connector.engine.serving import WebServer
-    from connector.engine.wakeups import DECIDE
+    from connector.engine.wakeups import DECIDE, follow
     from connector.web.receiver import application
 
     host = host or settings.receiver.host
@@ -37,7 +37,12 @@ def web(ctx: click.Context, host: str | None, port: int | None) -> int:
     with workspace(ctx) as opened:
         doorbell = Doorbell(make_app(broker, settings.sinks))
         arrived = functools.partial(doorbell.ring, DECIDE)
-        receiver = application(opened, arrived, functools.partial(trouble, broker))
+        receiver = application(
+            opened,
+            arrived,
+            functools.partial(trouble, broker),
+            lambda sink: doorbell.ring(follow(sink)),
+        )
         try:
             server = WebServer(receiver, host, port)
         except OSError as error:

@@ -11,7 +11,7 @@ from connector.domain.answers import (
     Survey,
     response_id,
 )
-from connector.domain.cases import CaseState, Followed, Standing, Watched
+from connector.domain.cases import CaseState, Followed, Need, Standing, Watched
 from connector.domain.facts import (
     MOST_PAST,
     EarlierAnswer,
@@ -62,6 +62,7 @@ __all__ = [
     "History",
     "Intent",
     "LanguageFrom",
+    "Need",
     "Note",
     "Order",
     "PastAnswer",

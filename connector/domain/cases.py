@@ -11,6 +11,7 @@ from connector.text import storable
 
 # contacted: a person has begun; gone: deleted at the far side, so that nobody can close it.
 CaseState = Literal["open", "contacted", "closed", "gone"]
+Need = Literal["cause", "action_taken"]
 
 
 class Standing(Value):

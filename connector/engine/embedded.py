@@ -18,15 +18,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING
 
-from connector import deciding, intake
+from connector import deciding, followup, intake
 from connector.delivery import Courier
 from connector.engine import alone
 from connector.engine.bell import Bell
 from connector.engine.chores import do_chores
 from connector.errors import Invalid
 from connector.keeper import Keeper
-from connector.ports import Pollable, Source
-from connector.store import alarms, arrivals, sending
+from connector.ports import Following, Pollable, Sink, Source
+from connector.store import alarms, arrivals, following, sending
 from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Embedded:
         self._deciding = Bell()
         self._delivering = {sink: Bell() for sink in workspace.settings.sinks}
         self._polling = {id: Bell() for id in workspace.settings.sources}
+        self._following = {sink: Bell() for sink in workspace.settings.sinks}
         self._chores = Bell()
         self._files = Bell()
         self._keeper = Keeper(workspace.store, utc_now)
@@ -75,6 +76,10 @@ class Embedded:
             courier = Courier(self.workspace.store, id, sink, utc_now, self._keeper)
             step = functools.partial(self._deliver, id, courier)
             self._spawn(f"deliver-{id}", step, bell)
+            if isinstance(sink, Following):
+                own = self.workspace.new_sink(id)  # a vendor's client belongs to one thread
+                step = functools.partial(self._follow, id, own)
+                self._spawn(f"follow-{id}", step, self._following[id])
         self._spawn("chores", self._do_chores, self._chores)
         if self.workspace.settings.follow_files:
             self._spawn("rules", self._follow_files, self._files)
@@ -82,6 +87,10 @@ class Embedded:
     def arrived(self) -> None:
         """New records are in the inbox."""
         self._deciding.ring()
+
+    def changed(self, sink: str) -> None:
+        """A webhook says that cases of this sink have changed."""
+        self._following[sink].ring()
 
     def wake(self) -> None:
         """Poll every source and do the chores now, not at their next time."""
@@ -93,6 +102,7 @@ class Embedded:
         self._stopping.set()
         once = (self._deciding, self._chores, self._files)
         bells = [*once, *self._delivering.values(), *self._polling.values()]
+        bells += self._following.values()
         for bell in bells:
             bell.ring()
         for thread in self._threads:
@@ -106,6 +116,7 @@ class Embedded:
         if self._lock is not None:
             self.workspace.store.write(sending.free_leases)
             self.workspace.store.write(arrivals.free_leases)
+            self.workspace.store.write(following.free_leases)
 
     def _spawn(self, name: str, step: Callable[[], float], bell: Bell) -> None:
         loop = functools.partial(self._forever, name, step, bell)
@@ -180,6 +191,13 @@ class Embedded:
         every: timedelta = self.workspace.settings.sources[id].poll_every
         return float(every.total_seconds())
 
+    def _follow(self, id: str, sink: Sink) -> float:
+        heard = followup.follow(self.workspace, id, sink, utc_now(), self._stopping.is_set)
+        if heard.more:
+            return 0
+        every: timedelta = self.workspace.settings.sinks[id].follow_every
+        return min(every.total_seconds(), _LONGEST_SLEEP_SECONDS)
+
     def _do_chores(self) -> float:
         self._ring(do_chores(self.workspace, utc_now()))
         return _CHORES_SECONDS
@@ -213,5 +231,7 @@ def run_once(workspace: Workspace) -> bool:
                 time.sleep(max((delivered.again_at - utc_now()).total_seconds(), _SHORTEST_SECONDS))
             elif not delivered.actions:
                 break
+        heard = followup.follow(workspace, id, workspace.new_sink(id), utc_now())
+        failed |= bool(heard.error)
     do_chores(workspace, utc_now())
     return failed

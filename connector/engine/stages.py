@@ -12,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from connector import deciding, intake
+from connector import deciding, followup, intake
 from connector.delivery import Courier
 from connector.engine.chores import do_chores
 from connector.engine.crew import Crew
-from connector.engine.wakeups import CHORES, DECIDE, Wakeup, deliver, poll
+from connector.engine.wakeups import CHORES, DECIDE, Wakeup, deliver, follow, poll
 from connector.errors import Invalid
 from connector.keeper import Keeper
 from connector.store import alarms, arrivals
 from connector.store.database import StoreDown
 
 if TYPE_CHECKING:
-    from connector.ports import Source
+    from connector.ports import Sink, Source
     from connector.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Stages:
             "decide": self._decide,
             "deliver": self._deliver,
             "poll": self._poll,
+            "follow": self._follow,
             "chores": self._chores,
         }
         self._keeper = Keeper(workspace.store, clock)
@@ -70,6 +71,7 @@ class Stages:
         }
         for sink in workspace.settings.sinks:
             self._crews[deliver(sink)] = Crew(calls, functools.partial(self._new_courier, sink))
+            self._crews[follow(sink)] = Crew(1, functools.partial(workspace.new_sink, sink))
         for source in workspace.settings.sources:
             new_source = functools.partial(workspace.new_source, source)
             self._crews[poll(source)] = Crew(1, new_source)
@@ -153,6 +155,12 @@ class Stages:
             self._ring(DECIDE)
         if polled.error:
             log.warning("it cannot be read: %s", polled.error, extra={"source": id})
+
+    def _follow(self, id: str, sink: Sink) -> None:
+        for _ in self._rounds(follow(id)):
+            heard = followup.follow(self.workspace, id, sink, self._clock(), self.stopping.is_set)
+            if not heard.more:
+                return
 
     def _chores(self, _of: str, _tool: None) -> None:
         self._ring_for(do_chores(self.workspace, self._clock()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from connector import catalog, faultpoints
-from connector.ports import Pollable
+from connector.ports import Following, Pollable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 # A lost wake-up costs at most this; so does a retry whose time has come.
 SWEEP_SECONDS = faultpoints.seconds("sweep", 5.0)
 CHORES_SECONDS = 60.0
+_LOOK_AT_HINTS_SECONDS = 30.0  # where the bell of a webhook was lost
 
 
 class Wakeup(NamedTuple):
-    """`task` is decide, deliver, poll or chores; `of` is the sink or the source it is about."""
+    """`task` is decide, deliver, poll, follow or chores; `of` is the sink or the source."""
 
     task: str
     of: str = ""
@@ -44,10 +45,17 @@ def poll(source: str) -> Wakeup:
     return Wakeup("poll", source)
 
 
+def follow(sink: str) -> Wakeup:
+    return Wakeup("follow", sink)
+
+
 def schedule(settings: Settings) -> Mapping[Wakeup, float]:
     """Everything that has to be looked at now and then -> every how many seconds."""
     every = {DECIDE: SWEEP_SECONDS, CHORES: CHORES_SECONDS}
     every |= {deliver(sink): SWEEP_SECONDS for sink in settings.sinks}
+    for id, sink in settings.sinks.items():
+        if issubclass(catalog.sink_type(sink.type), Following):
+            every[follow(id)] = min(sink.follow_every.total_seconds(), _LOOK_AT_HINTS_SECONDS)
     for id, source in settings.sources.items():
         if issubclass(catalog.source_type(source.type), Pollable):
             every[poll(id)] = source.poll_every.total_seconds()

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 import requests
 from pydantic import Field
 
-from connector.domain import Finding, Order, Prepared, Receipt, Value
+from connector.domain import Finding, Need, Order, Prepared, Receipt, Value
 from connector.errors import ConnectorError
 from connector.limits import USUAL_SHARE, Allowance, Meter
-from connector.ports.fields import OwnLimit, Share, Transport
+from connector.ports.fields import Duration, OwnLimit, Share, Transport
 
 
 class SinkSettings(Value):
@@ -29,6 +29,14 @@ class SinkSettings(Value):
         USUAL_SHARE, description="of the account's limit; the rest is left to people and others"
     )
     limit: OwnLimit | None = Field(None, description="calls, where the vendor does not tell it")
+    follow_every: Duration = Field(
+        timedelta(minutes=5),
+        ge=timedelta(seconds=1),
+        description="how often it is asked what became of its cases; a webhook is faster",
+    )
+    close_needs: tuple[Need, ...] = Field(
+        (), description="what must be told before a closed record counts as a closed case"
+    )
 
     def meter(self, allowance: Allowance, session: requests.Session | None = None) -> Meter:
         """A meter for one adapter; what goes over `session` is counted."""

@@ -102,6 +102,15 @@ class WorkingTime:
             left -= end - begin
         return end
 
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """The working time from `start` to `end`; nothing where that is no later."""
+        passed = timedelta(0)
+        for opens, closes in self._from(start):
+            if opens >= end:
+                break
+            passed += min(closes, end) - max(opens, start)
+        return passed
+
     def windows(self, at: datetime, most: int) -> tuple[Interval, ...]:
         """The first times that are open at `at` or later."""
         return tuple(islice(self._from(at), most))

@@ -189,7 +189,8 @@ class ThankYouEmail:
         if settings.unsubscribe_secret is not None:
             secret = settings.unsubscribe_secret.get_secret_value()
             # The address as it is stored, so that what comes back is found on the same list.
-            link = f"{settings.unsubscribe_url}/{unsubscribe.token(_address(order), secret)}"
+            token = unsubscribe.token(_address(order), secret, words.language)
+            link = f"{settings.unsubscribe_url}/{token}"
         parts = (str(order.params.get("template", "mail")), order.facts.survey, "nps")
         envelope = Envelope(
             action=order.key,

@@ -2,8 +2,8 @@
 
 `bounces@example.com` becomes `bounces+TOKEN@example.com`. The token is the action's key, which
 tells nothing about anybody, and a seal that only we can make: what others write to such addresses
-changes nothing. Letters of one case, since mail servers may change it; 64 characters at most, as RFC 5321
-demands.
+changes nothing. Letters of one case, since mail servers may change it; 64 characters at most before
+the `@`, as RFC 5321 demands.
 """
 
 from __future__ import annotations

@@ -32,7 +32,9 @@ AlarmKind = Literal[
     "surge",
     "undecided",
     "unknown-survey",
+    "unfollowed",
     "unrendered",
+    "untouched",
 ]
 CHANNEL: AlarmKind = (
     "alarm-channel"  # the channel itself fails: said in the log alone, or it would never end

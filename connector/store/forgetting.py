@@ -14,6 +14,8 @@ from connector.store.tables import (
     actions,
     alarms,
     attempts,
+    case_events,
+    cases,
     customer_keys,
     customers,
     decisions,
@@ -109,12 +111,16 @@ def empty_response(connection: Connection, response: str, now: datetime) -> None
         (revisions, revisions.c.response_id, {"content": {}}),
         (decisions, decisions.c.response_id, {"facts": {}, "verdict": {}}),
         (actions, actions.c.response_id, emptied_actions),
+        (cases, cases.c.response_id, {"customer_id": None, "cause": None, "action_taken": None}),
     ):
         connection.execute(update(table).where(where == response).values(**values))
     digests.forget(connection, response, now)
     mine = connection.scalars(select(actions.c.id).where(actions.c.response_id == response)).all()
     connection.execute(update(attempts).where(attempts.c.action_id.in_(mine)).values(error=None))
-    about = alarms.c.subject.in_([f"action {id}" for id in mine])
+    connection.execute(
+        update(case_events).where(case_events.c.action_id.in_(mine)).values(detail=None)
+    )
+    about = alarms.c.subject.in_([f"{what} {id}" for id in mine for what in ("action", "case")])
     connection.execute(update(alarms).where(about).values(message="the person was erased"))
     parked = about & (alarms.c.kind == "parked") & alarms.c.cleared_at.is_(None)
     connection.execute(update(alarms).where(parked).values(cleared_at=now))
@@ -138,6 +144,9 @@ def empty_customer(connection: Connection, customer: str, now: datetime) -> None
     connection.execute(delete(customer_keys).where(mine))
     connection.execute(
         update(actions).where(actions.c.customer_id == customer).values(customer_id=None)
+    )
+    connection.execute(
+        update(cases).where(cases.c.customer_id == customer).values(customer_id=None)
     )
     connection.execute(
         update(responses).where(responses.c.customer_id == customer).values(customer_id=None)

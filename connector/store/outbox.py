@@ -11,7 +11,7 @@ from connector.store.alarms import end_about
 from connector.store.arrivals import insert_ignoring
 from connector.store.gathering import GATHERING, not_before, released_state
 from connector.store.sets import in_chunks
-from connector.store.tables import accounts, actions
+from connector.store.tables import accounts, actions, cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +65,8 @@ def give_to(connection: Connection, response: str, customer: str) -> None:
     """A revision told who had answered: their open cases are theirs from the first moment."""
     mine = (actions.c.response_id == response) & actions.c.customer_id.is_distinct_from(customer)
     connection.execute(update(actions).where(mine).values(customer_id=customer))
+    followed = (cases.c.response_id == response) & cases.c.customer_id.is_distinct_from(customer)
+    connection.execute(update(cases).where(followed).values(customer_id=customer))
 
 
 def look_again(connection: Connection, action: int, now: datetime) -> None:
@@ -89,6 +91,12 @@ def pause_account(connection: Connection, account: str, until: datetime, reason:
     latest = case((longer, accounts.c.paused_until), else_=until)
     changes = {"paused_until": latest, "reason": reason}
     connection.execute(statement.on_conflict_do_update(index_elements=["account"], set_=changes))
+
+
+def paused_until(connection: Connection, account: str) -> datetime | None:
+    """Until when nobody uses this account, where it was ever paused."""
+    found = select(accounts.c.paused_until).where(accounts.c.account == account)
+    return connection.scalar(found)
 
 
 def resume_account(connection: Connection, account: str, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select
 
-from connector.store import outbox
+from connector.store import cases, outbox
 from connector.store.alarms import end_about
 from connector.store.sets import in_chunks
 from connector.store.tables import actions, attempts
@@ -61,6 +61,9 @@ def resolve(
         if row.opens_case and not values.get("remote_id"):
             outbox.drop_amendments(connection, row, False, now)  # nobody knows where they belong
         outbox.change_action(connection, row.id, **values)
+        if row.opens_case and row.amends is None and there:
+            priority = row.order.get("params", {}).get("priority")
+            cases.open_cases(connection, {row.id: str(priority).lower() if priority else None}, now)
         _note(connection, row, "there" if there else "not needed", said, now)
         end_about(connection, [row.id], now)
         counts[row.sink] = counts.get(row.sink, 0) + 1

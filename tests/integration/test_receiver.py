@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from connector import logs
 from connector.engine.serving import WebServer
 from connector.sinks import unsubscribe
-from connector.store import arrivals, outbox
+from connector.store import arrivals, suppressions
 from connector.store.database import StoreDown
 from connector.text import hashed
 from connector.web.receiver import application
@@ -133,7 +133,7 @@ def test_with_the_database_down_the_sender_is_told_to_come_again(web, world, mon
 
 def is_suppressed(world, address: str) -> bool:
     with world.workspace.store.read() as connection:
-        return outbox.is_suppressed(connection, hashed("address", address))
+        return bool(suppressions.why_suppressed(connection, hashed("address", address)))
 
 
 def test_one_click_unsubscribes_and_looking_at_the_page_does_not(web, world):

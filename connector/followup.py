@@ -1,0 +1,235 @@
+"""The stage that follows cases: what their far sides tell is written down until a person has closed
+them. Everything is read again and again, so nothing that is missed, doubled or late does harm."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from connector.casebook import updated
+from connector.domain import Verdict, Watched
+from connector.errors import ConnectorError, Paused, TryLater
+from connector.ports import Following, Metered
+from connector.store import alarms, cases, following, limits, outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from connector.domain import Followed, Standing
+    from connector.ports import Sink
+    from connector.rules.timing import Timetable
+    from connector.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+_PROBE_AFTER = timedelta(minutes=5)
+_STUCK_AFTER = timedelta(hours=1)
+_EARLY = 0.1  # of `follow_every`: the schedule's clock and ours need not agree to the millisecond
+
+
+class Heard(NamedTuple):
+    """`cases` are those of which there was something new; `error` says why it stopped, `more` that
+    there is more to look at."""
+
+    cases: int = 0
+    error: str = ""
+    more: bool = False
+
+
+def follow(
+    workspace: Workspace,
+    id: str,
+    sink: Sink,
+    now: datetime,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Heard:
+    """Look at what webhooks have named; where it is time again, at everything that has changed.
+
+    `stopping` is asked after each page: the next round goes on from there.
+    """
+    store = workspace.store
+    if not isinstance(sink, Following):
+        return Heard()
+    with store.read() as connection:
+        hinted = following.hinted(connection, id)
+        due = _is_due(workspace, connection, id, now)
+        paused_until = outbox.paused_until(connection, sink.account)
+    if not (hinted or due) or (paused_until is not None and paused_until > now):
+        return Heard()
+    if not store.write(lambda c: following.lease(c, id, now, LEASE)):
+        return Heard()  # by another process
+    changed, began = 0, monotonic()
+
+    def moment() -> datetime:
+        return now + timedelta(seconds=monotonic() - began)
+
+    try:
+        if hinted:
+            changed += _look(workspace, id, sink, hinted, moment())
+        if due:
+            changed += _read_on(workspace, id, sink, moment, stopping)
+    except ConnectorError as error:
+        log.warning("cases cannot be followed: %s", error, extra={"sink": id})
+        fail = functools.partial(_failed, id=id, account=sink.account, error=error, now=now)
+        store.write(fail)
+        return Heard(changed, str(error))
+    finally:
+        _pay(workspace, sink, moment())
+    ended = functools.partial(_ended, id=id, now=now, asked=due)
+    store.write(ended)
+    return Heard(changed, more=len(hinted) == following.MOST_HINTS)
+
+
+def _is_due(workspace: Workspace, connection: Connection, id: str, now: datetime) -> bool:
+    row = following.place_of(connection, id)
+    pause: timedelta = workspace.settings.sinks[id].follow_every * (1 - _EARLY)
+    return row is None or row.asked_at is None or now - row.asked_at >= pause
+
+
+def _look(
+    workspace: Workspace, id: str, sink: Following, hinted: Sequence[Any], now: datetime
+) -> int:
+    """What a webhook says is only a hint: the record itself is read."""
+    store = workspace.store
+    with store.read() as connection:
+        known = cases.known(connection, id, [row.remote_id for row in hinted])
+    standings = sink.look([_watched(row) for row in known], now) if known else ()
+
+    def keep(connection: Connection) -> int:
+        following.looked(connection, hinted)
+        return take_news(connection, workspace, id, standings, now)
+
+    return store.write(keep)
+
+
+def _read_on(
+    workspace: Workspace,
+    id: str,
+    sink: Following,
+    moment: Callable[[], datetime],
+    stopping: Callable[[], bool],
+) -> int:
+    store, changed = workspace.store, 0
+    with store.read() as connection:
+        cursor = following.place_of(connection, id).cursor
+        watched = [_watched(row) for row in cases.watched(connection, id, moment())]
+        unheard = [_watched(row) for row in cases.unheard(connection, id)]
+    if not watched and cursor is None:
+        return 0  # nothing was ever opened there
+    for page in sink.follow(cursor, watched, moment()):
+        keep = functools.partial(_keep_page, workspace=workspace, id=id, page=page, now=moment())
+        changed += store.write(keep)
+        if stopping():
+            return changed
+    # Those whose receipt came after the page that would have told of them.
+    standings = sink.look(unheard, moment()) if unheard else ()
+    take = functools.partial(take_news, workspace=workspace, id=id, standings=standings)
+    return changed + store.write(lambda c: take(c, now=moment()))
+
+
+def _watched(row: Any) -> Watched:
+    return Watched(remote_id=row.remote_id, contacted=row.contacted_at is not None)
+
+
+def _keep_page(
+    connection: Connection, workspace: Workspace, id: str, page: Followed, now: datetime
+) -> int:
+    following.move(connection, id, cursor=page.cursor, lease_until=now + LEASE)
+    return take_news(connection, workspace, id, page.standings, now)
+
+
+def take_news(
+    connection: Connection,
+    workspace: Workspace,
+    id: str,
+    standings: Sequence[Standing],
+    now: datetime,
+) -> int:
+    """Write down what is new about the cases of one sink; returns how many have changed."""
+    if not standings:
+        return 0
+    newest: dict[str, Standing] = {}
+    for news in standings:
+        known = newest.get(news.remote_id)
+        if known is None or known.changed_at <= news.changed_at:
+            newest[news.remote_id] = news
+    needs = workspace.settings.sinks[id].close_needs
+    ruleset = workspace.ruleset(connection)
+    times = ruleset.timetable if ruleset is not None else None
+    changes = []
+    for case in cases.with_remote_ids(connection, id, sorted(newest)):
+        news, wanted = newest[case.remote_id], needs
+        if case.erased_at is not None:  # what is written about the person is not taken in again
+            news, wanted = news.model_copy(update={"cause": "", "action_taken": ""}), ()
+        clock = functools.partial(_working_time, case, times)
+        change = updated(case, news, wanted, clock)
+        if change is not None:
+            changes.append(change)
+    cases.change(connection, changes, now)
+    for change in changes:
+        if change.values.get("contacted_at") or change.values.get("state") in ("closed", "gone"):
+            alarms.clear_alarm(connection, "untouched", f"case {change.case}", now)
+    return len(changes)
+
+
+def _working_time(
+    case: Any, times: Timetable | None, start: datetime, end: datetime
+) -> timedelta | None:
+    """In the calendar in which its due time was counted."""
+    if end <= start:
+        return timedelta(0)
+    hours = hours_of(case)
+    if not hours:
+        return end - start
+    if times is None or hours not in times.calendars:
+        return None
+    working = times.working(hours, case.survey)
+    return working.between(start, end) if working else None
+
+
+def hours_of(case: Any) -> str:
+    """The calendar that the rule named when it asked for the case; empty: around the clock."""
+    told: Mapping[str, Any] = case.verdict or {}
+    intents = Verdict.model_validate(told).intents if told else ()
+    same = (one for one in intents if (one.rule_id, one.kind) == (case.rule_id, case.kind))
+    return next((one.hours for one in same), "")
+
+
+def _ended(connection: Connection, id: str, now: datetime, asked: bool) -> None:
+    values: dict[str, Any] = {"lease_until": None, "heard_at": now, "error": None}
+    following.move(connection, id, **values, **({"asked_at": now} if asked else {}))
+    alarms.clear_alarm(connection, "unfollowed", id, now)
+
+
+def _failed(
+    connection: Connection, id: str, account: str, error: ConnectorError, now: datetime
+) -> None:
+    """Everybody who uses the account waits when it is the account's trouble."""
+    row = following.place_of(connection, id)
+    following.move(connection, id, lease_until=None, error=str(error), asked_at=now)
+    if isinstance(error, Paused):
+        until = error.until or now + _PROBE_AFTER
+        outbox.pause_account(connection, account, until, str(error))
+        alarms.raise_alarm(connection, "sink-paused", account, str(error), now)
+    elif isinstance(error, TryLater):
+        wait = error.retry_after_seconds
+        if wait is not None:
+            until = now + timedelta(seconds=wait)
+            outbox.pause_account(connection, account, until, str(error))
+    since = row.heard_at or row.asked_at or now
+    if not isinstance(error, TryLater | Paused) or now - since > _STUCK_AFTER:
+        message = f"nobody knows what became of the cases in '{id}' since {since:%d %b %H:%M} UTC"
+        alarms.raise_alarm(connection, "unfollowed", id, f"{message}: {error}", now)
+
+
+def _pay(workspace: Workspace, sink: Sink, now: datetime) -> None:
+    """Everybody shares the account: what was read here, others wait for."""
+    if isinstance(sink, Metered) and (bill := sink.meter.bill(now)):
+        account, meter = sink.account, sink.meter
+        workspace.store.write(lambda c: limits.pay(c, account, meter, bill, now))
