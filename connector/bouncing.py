@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from connector.domain import Order
-from connector.outcomes import address_hash
 from connector.sinks.mail_report import read_report
 from connector.sinks.verp import key_for
 from connector.store import outbox, suppressions
+from connector.text import clean_email, hashed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,11 +56,12 @@ def _suppress(connection: Connection, key: str, report: Report, now: datetime) -
         return Came("nothing", "its mail is not in this database")
     said = report.kind + _code(report)
     outbox.change_action(connection, row.id, remark=said)
-    digest = address_hash(Order.model_validate(row.order))
-    if digest is None:
+    address = (row.order.get("facts") or {}).get("customer", {}).get("email")
+    cleaned = clean_email(address) if isinstance(address, str) else None
+    if cleaned is None:
         return Came("nothing", f"action {row.id} {said}; its person was erased since")
     reason: Final = "bounced" if report.kind == "bounced" else "complained"
-    new = suppressions.suppress(connection, digest, reason, now)
+    new = suppressions.suppress(connection, hashed("address", cleaned), reason, now)
     state = "is on the suppression list now" if new else "had been on the suppression list before"
     return Came("suppressed", f"action {row.id} {said}; its address {state}")
 

@@ -50,7 +50,8 @@ def complaint(message: Row, kind: str = "abuse", to: str = "complaints@example.c
 
 
 def _report(kind: str, to: str, subject: str) -> MIMEMultipart:
-    report = MIMEMultipart("report", **{"report-type": kind})
+    report = MIMEMultipart("report")
+    report.set_param("report-type", kind)
     report["From"] = f"Mail Delivery System <mailer-daemon@{HOST}>"
     report["To"] = to
     report["Subject"] = subject
@@ -59,7 +60,7 @@ def _report(kind: str, to: str, subject: str) -> MIMEMultipart:
 
 def _fields(kind: str, blocks: list[list[tuple[str, str]]]) -> MIMEBase:
     part = MIMEBase("message", kind)
-    payload = []
+    payload: list[Message | str] = []
     for fields in blocks:
         block = Message()
         for name, value in fields:

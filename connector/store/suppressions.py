@@ -31,7 +31,8 @@ def suppress(
     again = statement.on_conflict_do_update(
         index_elements=["address_hash"], set_={"reason": reason, "at": now}, where=~_holds
     )
-    return bool(connection.execute(again).rowcount)
+    written = again.returning(suppressions.c.address_hash)
+    return connection.execute(written).one_or_none() is not None
 
 
 def why_suppressed(connection: Connection, address_hash: str) -> str:
