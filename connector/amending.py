@@ -71,6 +71,11 @@ def tell_changed(placing: Placing, case: Any) -> None:
     amend(placing, case, intent, placing.kinds[case.kind])
 
 
+def is_note(row: Any) -> bool:
+    """Does it only add to a case of the same answer?"""
+    return row.amends is not None and not row.reopens
+
+
 def may_exist(row: Any) -> bool:
     """Was this action made, or may it have been?"""
     return row.state in TOLD or (

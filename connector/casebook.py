@@ -30,7 +30,7 @@ def updated(case: Any, news: Standing, needs: Sequence[Need], clock: Clock) -> C
     missing = [NEEDS[need] for need in needs if not getattr(news, need)]
     incomplete = news.state == "closed" and bool(missing)
     state = "contacted" if incomplete else news.state
-    contacted_at = case.contacted_at or news.contacted_at
+    contacted_at = case.contacted_at or _touch(case, news)
     if state == "open" and contacted_at is not None:
         state = "contacted"
     values: dict[str, Any] = {
@@ -57,6 +57,13 @@ def updated(case: Any, news: Standing, needs: Sequence[Need], clock: Clock) -> C
     changed = {name: value for name, value in values.items() if value != getattr(case, name)}
     events = list(_events(case, news, values, changed))
     return Change(case.action_id, changed, events) if changed else None
+
+
+def _touch(case: Any, news: Standing) -> datetime | None:
+    """The first one, unless it was in an earlier case of the same record."""
+    touched = news.contacted_at
+    earlier = touched is not None and case.continues and touched < case.opened_at
+    return None if earlier else touched
 
 
 def _events(

@@ -134,7 +134,11 @@ def _read_on(
 
 
 def _watched(row: Any) -> Watched:
-    return Watched(remote_id=row.remote_id, contacted=row.contacted_at is not None)
+    return Watched(
+        remote_id=row.remote_id,
+        contacted=row.contacted_at is not None,
+        since=row.opened_at if row.continues else None,
+    )
 
 
 def _keep_page(

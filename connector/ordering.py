@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from connector import faultpoints
-from connector.amending import TOLD, amend, may_exist, tell_changed
+from connector.amending import TOLD, amend, is_note, may_exist, tell_changed
 from connector.domain import Intent, case_key, effect_key
 from connector.placing import Outbox, Placed, Placing
+from connector.reopening import reopen
 from connector.rules.effects import DECIDED_AGAIN, effect_parts, why_withheld
 from connector.store import alarms, outbox
 from connector.store.gathering import GATHERING, GROUPED
@@ -124,6 +125,7 @@ def _place_case(placing: Placing, intent: Intent, kind: ActionKind, state: str, 
     if existing is None or (existing.first_sent_at is None and not _is_lost(placing, existing)):
         # Nothing exists there, also where it was refused: the revision may be what it takes.
         row = placing.row(intent, key, kind, state)
+        reopen(placing, existing, row)
         placing.put(existing, {**row, "error": why or None})
         return
     placing.kept.add(key)
@@ -189,10 +191,10 @@ def _tidy(placing: Placing) -> None:
             continue
         unsent = row.first_sent_at is None and row.state in (*_UNTOLD, "parked")
         # A note that may have arrived is told again by the newer one, whether it did or not.
-        if unsent or (row.amends is not None and row.state == "parked"):
+        if unsent or (is_note(row) and row.state == "parked"):
             why = _AFTER_A_LATE_ANSWER if placing.again else _AFTER_A_REVISION
             values = {"state": "superseded", "error": why, "finished_at": placing.now}
             outbox.change_action(placing.connection, row.id, **values)
             placing.end_alarm(row)
-        elif row.opens_case and row.amends is None and may_exist(row):
+        elif row.opens_case and not is_note(row) and may_exist(row):
             tell_changed(placing, row)

@@ -147,14 +147,18 @@ def _succeed(connection: Connection, tries: Sequence[Tried], now: datetime) -> N
 def _keep_cases(connection: Connection, tries: Sequence[Tried], now: datetime) -> None:
     """From now on a person has to close these; what a note raises is raised in its case."""
     opened: dict[int, str | None] = {}
+    again: list[Any] = []
     for one in tries:
         row, order = one.claimed.row, one.claimed.order
         priority = str(order.params.get("priority") or "").lower() if order else ""
-        if row.amends is None:
+        if row.amends is None or row.reopens:
             opened[row.id] = priority or None
+            again += [row] if row.reopens else []
         else:
             cases.sharpen(connection, row.amends, priority, order.due_at if order else None)
     cases.open_cases(connection, opened, now)
+    for row in again:
+        cases.continue_in(connection, row.amends, row.id, row.response_id, now)
 
 
 def _tell_erased(connection: Connection, row: Any, receipt: Receipt, now: datetime) -> None:
@@ -173,6 +177,8 @@ def _fail(connection: Connection, tried: Tried, capabilities: Capabilities, now:
     jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
     tries, since = row.attempts + 1, row.failing_since or now
     step = retry.after_failure(error, tries, since, capabilities, now, jitter)
+    if row.reopens and undone and isinstance(error, Refused):
+        return _open_anew(connection, row, tried, now)
     if isinstance(step, retry.Park):
         _park(connection, row, step.state, message, undone, now)
         if isinstance(error, Refused) and error.address_dead and tried.claimed.order is not None:
@@ -189,6 +195,17 @@ def _fail(connection: Connection, tried: Tried, capabilities: Capabilities, now:
     if paused or now - since >= retry.SAY_SO_AFTER:
         kind: alarms.AlarmKind = "sink-paused" if paused else "sink-failing"
         alarms.raise_alarm(connection, kind, row.account, message, now)
+    return "wait"
+
+
+def _open_anew(connection: Connection, row: Any, tried: Tried, now: datetime) -> str:
+    """The closed case cannot be opened again: this answer gets one of its own."""
+    order = tried.claimed.order
+    assert order is not None  # noqa: S101 - it was tried
+    alone = order.model_copy(update={"about": None, "amends": None}).model_dump(mode="json")
+    values: dict[str, Any] = {"amends": None, "reopens": False, "order": alone, "due_at": now}
+    values |= {"state": "waiting", "lease_until": None, "attempts": 0, "failing_since": None}
+    outbox.change_action(connection, row.id, **values, **_NOTHING_SENT, error=None)
     return "wait"
 
 

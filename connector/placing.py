@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connector import __version__
 from connector.domain import Facts, Intent, Order, Verdict, digest_key
-from connector.store import alarms, outbox
+from connector.store import alarms, cases, outbox
 from connector.store.gathering import GATHERING
 from connector.store.recovering import HELD
 
@@ -68,6 +68,24 @@ class Outbox:
         self.sinks: set[str] = set()  # that have work now
         self.new: list[dict[str, Any]] = []
         self._stored_cases: dict[str, int] = {}  # by source, those of the last minutes
+        self._closed_cases: dict[str, Sequence[Any]] = {}  # by customer
+
+    def closed_case(self, customer: str, sink: str, kind: str, facts: Facts) -> Any:
+        """The newest case of an earlier, not happy answer of theirs that this one opens again."""
+        within: timedelta = self.settings.sinks[sink].reopen_within
+        if not within:
+            return None
+        if customer not in self._closed_cases:
+            self._closed_cases[customer] = cases.closed(self.connection, customer)
+        given = facts.answered_at or self.now
+        fitting = (
+            row
+            for row in self._closed_cases[customer]
+            if (row.account, row.kind) == (self.accounts[sink], kind)
+            and row.closed_at > self.now - within
+            and row.answered_at < given
+        )
+        return next(fitting, None)
 
     def recent_cases(self, source: str) -> int:
         """Those that are stored, counted up to the source's `surge`, and those still to be."""
@@ -128,7 +146,7 @@ class Placing:
             flags=self.verdict.flags,
             complaints=self.verdict.complaints,
         )
-        unsaid = {"facts", "digest"} if order.windows else {"facts", "digest", "windows"}
+        unsaid = {"facts", "digest", "about"} | (set() if order.windows else {"windows"})
         return {
             "key": key,
             "response_id": self.facts.response_id,
@@ -142,6 +160,7 @@ class Placing:
             "opens_case": kind.opens_case,
             "to_customer": kind.to_customer,
             "amends": None,
+            "reopens": False,
             "order": order.model_dump(mode="json", exclude=unsaid) | {"facts": self._told},
             "state": state,
             "due_at": due_at,

@@ -41,6 +41,7 @@ _COMMANDS = {
     "responses": ("connector.cli.responses:responses", "List and show answers and their fate."),
     "actions": ("connector.cli.actions:actions", "List, show, retry, resolve, release."),
     "status": ("connector.cli.status:status", "What waits, for whom, and why."),
+    "cases": ("connector.cli.cases:cases", "What became of tickets and tasks; who is waiting."),
     "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
     "report": ("connector.cli.report:report", "NPS with its interval; coverage without gaps."),

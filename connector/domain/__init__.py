@@ -21,6 +21,7 @@ from connector.domain.facts import (
     PastEffect,
 )
 from connector.domain.orders import (
+    About,
     Digest,
     DigestLine,
     Order,
@@ -30,6 +31,7 @@ from connector.domain.orders import (
     case_key,
     digest_key,
     effect_key,
+    escalation_key,
     is_case_key,
     raising_key,
 )
@@ -51,6 +53,7 @@ from connector.domain.verdicts import (
 
 __all__ = [
     "MOST_PAST",
+    "About",
     "CaseState",
     "Digest",
     "DigestLine",
@@ -87,6 +90,7 @@ __all__ = [
     "case_key",
     "digest_key",
     "effect_key",
+    "escalation_key",
     "is_case_key",
     "raising_key",
     "response_id",

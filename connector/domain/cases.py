@@ -42,10 +42,12 @@ class Standing(Value):
 
 class Watched(Value):
     """A case that is followed: it is not closed, or was a short while ago. `contacted`: its first
-    touch is known, and need not be looked for again."""
+    touch is known, and need not be looked for again; one before `since` is of an earlier case in
+    the same record and does not count."""
 
     remote_id: str
     contacted: bool = False
+    since: AwareDatetime | None = None
 
 
 class Followed(Value):

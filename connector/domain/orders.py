@@ -30,13 +30,30 @@ class Digest(Value):
     more: int = 0
 
 
+class About(Value):
+    """What is done to a case that exists, and what those who are told of it need.
+
+    `why` is a sentence for its people. `moves`: group and owner change also where somebody has
+    touched it, for it is taken from them. `reopens`: it was solved, and is opened again. `number`,
+    `link` and `owner` name it where it is somebody else's message.
+    """
+
+    why: str
+    moves: bool = False
+    reopens: bool = False
+    number: str = ""
+    link: str = ""
+    owner: str = ""
+
+
 class Order(Value):
     """One action as a sink gets it. `key` never changes over revisions, retries and restarts.
 
     For an amendment `amends` is the remote id of the case and `key` doubles as the marker that is
     looked up before any resend. `params` were validated by the sink's own `Params` when decided. A
     `digest` is about no single answer: its facts are empty. `windows` are the next times in which
-    it may go out, in order; without any, and after the last of them, it may at any time. `topics`,
+    it may go out, in order; without any, and after the last of them, it may at any time. `about` is
+    the case that is changed for another reason than a revision, or of which is told. `topics`,
     `flags` and `complaints` are those of the verdict.
     """
 
@@ -48,6 +65,7 @@ class Order(Value):
     due_at: AwareDatetime | None = None
     amends: str | None = None
     digest: Digest | None = None
+    about: About | None = None
     windows: tuple[tuple[AwareDatetime, AwareDatetime], ...] = ()
     topics: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
@@ -101,6 +119,11 @@ def amendment_key(case: str, revision: int) -> str:
 def raising_key(case: str, decision: int) -> str:
     """Of a note that no revision but a late answer to another survey brings."""
     return f"{case}-d{decision}"
+
+
+def escalation_key(case: str, step: str, kind: str) -> str:
+    """Of what a step of `escalation` does about a case, once."""
+    return f"{case}-e" + hashlib.sha256(f"{step}\x00{kind}".encode()).hexdigest()[:16]
 
 
 def effect_key(response: str, sink: str, kind: str, rule_id: str) -> str:

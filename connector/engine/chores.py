@@ -1,5 +1,5 @@
-"""What happens once a minute: alarms announced, digests put together, silence noticed, retention
-applied, a heartbeat."""
+"""What happens once a minute: alarms announced, overdue cases escalated, digests put together,
+silence noticed, retention applied, a heartbeat."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from connector.digesting import group_alerts
 from connector.domain import Facts, Order
 from connector.erasure import apply_retention
 from connector.errors import ConnectorError
+from connector.escalating import escalate
 from connector.http import Session
-from connector.store import alarms, arrivals, outbox
+from connector.store import alarms, arrivals, next_answers, outbox
 from connector.text import hashed
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
     workspace.rulesets.is_usable(now)
     rung = workspace.store.write(lambda c: _announce(c, workspace, now))
     sinks = workspace.settings.sinks
+    workspace.store.write(lambda c: next_answers.link(c, now))
+    rung |= workspace.store.write(lambda c: escalate(c, workspace, now))
     rung |= workspace.store.write(lambda c: group_alerts(c, sinks, now))
     apply_retention(workspace.store, workspace.settings, now)
     _heartbeat(workspace.settings.heartbeat_url)

@@ -34,6 +34,10 @@ class SinkSettings(Value):
         ge=timedelta(seconds=1),
         description="how often it is asked what became of its cases; a webhook is faster",
     )
+    reopen_within: Duration = Field(
+        timedelta(days=30),
+        description="a case that was closed so recently is opened again by an unhappy answer",
+    )
     close_needs: tuple[Need, ...] = Field(
         (), description="what must be told before a closed record counts as a closed case"
     )

@@ -16,6 +16,7 @@ from connector.rules.bounds import bound, problems_of, recall_of, unused_routing
 from connector.rules.calendar_file import read_calendars
 from connector.rules.calendars import Calendar
 from connector.rules.conditions import read_when
+from connector.rules.escalation_file import read_escalation
 from connector.rules.examples import read_examples
 from connector.rules.mails import printed_variables, read_mails
 from connector.rules.match import always_there
@@ -107,6 +108,7 @@ class _Loader:
         numbers = range(len(raw["rules"])) if isinstance(raw.get("rules"), list) else ()
         rules = [self.judged(number) for number in numbers]
         default = self.default() if raw.get("default") is not None else ()
+        escalation = self.keep(read_escalation(self.document, self.heard, self.telling))
         self.look_at_mails()
         self.look_for_twins(numbers)
         readable = tuple(rule for rule in rules if rule is not None)
@@ -119,6 +121,7 @@ class _Loader:
             default=default,
             mails=self.mails,
             routing=self.routing,
+            escalation=escalation,
             recall=recall_of(readable, default, self.mails),
             timetable=Timetable(calendars, zones),
             book=self.book,
@@ -220,6 +223,16 @@ class _Loader:
             if action.opens_case:
                 opened[action.sink] = action.kind
         return tuple(bound(action, defaults.cap, self.mails) for _, action in found)
+
+    def telling(self, at: At, sure: frozenset[str]) -> tuple[Action, ...]:
+        """The actions of an escalation: no time to answer in, and no owner from `routing`."""
+        own = self.defaults.model_copy(update={"respond_within": None, "cap": None})
+        found = self.keep(
+            read_then(self.document, at, self.vocabulary, own, sorted(self.mails), self.calendars)
+        )
+        for where, action in found:
+            self.look_at_templates(where, action, sure)
+        return tuple(bound(action, None, self.mails) for _, action in found)
 
     def look_at_templates(self, at: At, action: Action, sure: frozenset[str]) -> None:
         for where, template in templates_in(action.templates, at):

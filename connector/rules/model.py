@@ -19,6 +19,7 @@ from connector.rules.timing import Timetable
 from connector.rules.topics import NO_TOPICS, TopicBook
 
 if TYPE_CHECKING:
+    from connector.rules.escalation import Step
     from connector.rules.index import Index
     from connector.rules.routing import Routing
 
@@ -169,6 +170,7 @@ class Ruleset:
     default: tuple[Action, ...]
     mails: Mapping[str, MailTemplate]
     routing: Routing | None = None
+    escalation: tuple[Step, ...] = ()
     recall: Recall = field(default_factory=Recall)
     timetable: Timetable = field(default_factory=Timetable)
     book: TopicBook = NO_TOPICS

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
-from typing import Annotated, Any
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -19,6 +19,13 @@ from connector.rules.model import Status
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 HOURS = "the calendar in which respond_within counts; always: around the clock"
 SEND_HOURS = "the calendar in whose hours messages to customers go out; always: at any time"
+
+
+def plain_id(text: str) -> str:
+    """An id as it is written in the file. Raises ValueError for another."""
+    if not _ID.fullmatch(text):
+        raise ValueError("may only hold a-z, 0-9 and '-', at most 60 of them")
+    return text
 
 
 class DefaultsText(Value):
@@ -50,6 +57,7 @@ class FileText(Value):
     defaults: Any = None
     pools: Any = None
     routing: Any = None
+    escalation: Any = None
     rules: list[Any]
     default: Any = None
 
@@ -58,6 +66,24 @@ class DefaultText(Value):
     """`default`: what happens when no live rule matched."""
 
     then: Annotated[list[Any], Field(min_length=1)]
+
+
+class EscalationText(Value):
+    """The keys of a step of `escalation`."""
+
+    id: Annotated[str, AfterValidator(plain_id)] = Field(
+        description="a-z, 0-9 and '-'; unique; never changes", examples=["nobody-called"]
+    )
+    name: str = Field("", max_length=120, description="what people see in tickets and messages")
+    when: dict[str, Any] = Field({}, description="which cases; without it all of them")
+    still: Literal["untouched", "open"] = Field(
+        "untouched", description="untouched: nobody has begun; open: nobody has closed it"
+    )
+    overdue_by: Duration = Field(
+        timedelta(0), description="working time after the case was due", examples=["0m", "4h"]
+    )
+    then: Annotated[list[Any], Field(min_length=1)]
+    note: str = Field("", description="for your colleagues")
 
 
 class PastText(Value):
@@ -102,13 +128,6 @@ class ExampleText(Value):
 
     given: GivenText
     fires: bool = Field(description="does this rule fire for the answer?")
-
-
-def plain_id(text: str) -> str:
-    """An id as it is written in the file. Raises ValueError for another."""
-    if not _ID.fullmatch(text):
-        raise ValueError("may only hold a-z, 0-9 and '-', at most 60 of them")
-    return text
 
 
 class RuleText(Value):

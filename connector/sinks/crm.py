@@ -191,6 +191,20 @@ def marker(order: Order) -> str:
     return f"[{order.key}]"
 
 
+def why(order: Order) -> str:
+    """Why a note is written onto a task."""
+    return order.about.why if order.about else "The answer was revised."
+
+
+def is_told(order: Order) -> bool:
+    """Does the note tell an answer? Of an escalation nothing else is new."""
+    return order.about is None or order.about.reopens
+
+
+def reopens(order: Order) -> bool:
+    return order.about is not None and order.about.reopens
+
+
 def units(text: str) -> int:
     """Length as both vendors may count it: an emoji is two UTF-16 units."""
     return len(text.encode("utf-16-le", "replace")) // 2

@@ -17,7 +17,7 @@ import requests
 from pydantic import Field, StringConstraints
 
 from connector import ports
-from connector.domain import Digest, DigestLine, Finding, Order, Prepared, Receipt
+from connector.domain import About, Digest, DigestLine, Finding, Order, Prepared, Receipt
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
 from connector.limits import Allowance
 from connector.ports import Capabilities, Secret, Template
@@ -165,9 +165,22 @@ def _message(order: Order) -> dict[str, Any]:
     if any(about):
         elements = [_plain(" | ".join(part for part in about if part))]
         blocks.append({"type": "context", "elements": elements})
+    if case := _case(order.about):
+        blocks.append({"type": "context", "elements": [_marked(case)]})
     if link := _link(facts.link):
         blocks.append({"type": "context", "elements": [_marked(f"<{link}|Open the answer>")]})
     return _posted(params.channel, f"{notified} {headline}".strip(), blocks)
+
+
+def _case(about: About | None) -> str:
+    """Which case it is about, and whose it is."""
+    if about is None:
+        return ""
+    number = _escaped(one_line(inert(about.number), 60))
+    link = _link(about.link)
+    named = f"<{link}|Case {number}>" if link else f"Case {number}"
+    owner = _escaped(one_line(inert(about.owner), 80)) or "nobody"
+    return f"{named} | owner: {owner} | {_cut(_escaped(inert(about.why)), MOST_LINE)}"
 
 
 def _posted(channel: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from connector.store import remembered
 from connector.store.alarms import clear_alarm
 from connector.store.answers import ACTIVE_RULESET
 from connector.store.arrivals import insert_ignoring
@@ -23,7 +24,8 @@ def lock(connection: Connection) -> str | None:
     """The hash of the active ruleset. Who wants to activate another one waits from here on."""
     first = insert_ignoring(connection, settings).values(name=ACTIVE_RULESET, value=None)
     connection.execute(first.on_conflict_do_nothing(index_elements=["name"]))
-    return _value(connection, ACTIVE_RULESET, wait=True)
+    found: str | None = remembered.get(connection, ACTIVE_RULESET, wait=True)
+    return found
 
 
 def activate(
@@ -48,7 +50,7 @@ def activate(
     clear_alarm(connection, "rules", ACTIVE, now)
     if before == identity:
         return False
-    _set(connection, ACTIVE_RULESET, identity)
+    remembered.put(connection, ACTIVE_RULESET, identity)
     row = {"hash": identity, "at": now, "by": by, "note": note}
     connection.execute(insert(activations).values(row))
     return True
@@ -57,11 +59,12 @@ def activate(
 def followed(connection: Connection) -> str | None:
     """The hash that the rules files had when they were last taken up, or a person chose another
     ruleset beside them: until they change again they are not news."""
-    return _value(connection, _FOLLOWED)
+    found: str | None = remembered.get(connection, _FOLLOWED)
+    return found
 
 
 def set_followed(connection: Connection, identity: str) -> None:
-    _set(connection, _FOLLOWED, identity)
+    remembered.put(connection, _FOLLOWED, identity)
 
 
 def newest(connection: Connection, limit: int | None = None) -> Sequence[Any]:
@@ -82,7 +85,7 @@ def newest(connection: Connection, limit: int | None = None) -> Sequence[Any]:
 
 def one_before(connection: Connection) -> str | None:
     """The ruleset that decided before the active one."""
-    other = activations.c.hash != _value(connection, ACTIVE_RULESET)
+    other = activations.c.hash != remembered.get(connection, ACTIVE_RULESET)
     statement = select(activations.c.hash).where(other).order_by(activations.c.id.desc())
     found: str | None = connection.scalar(statement.limit(1))
     return found
@@ -101,16 +104,3 @@ def hashes_beginning(connection: Connection, start: str) -> Sequence[str]:
     """At most two: enough to see that a beginning is not clear."""
     statement = select(rulesets.c.hash).where(rulesets.c.hash.startswith(start, autoescape=True))
     return connection.scalars(statement.order_by(rulesets.c.hash).limit(2)).all()
-
-
-def _value(connection: Connection, name: str, wait: bool = False) -> str | None:
-    statement = select(settings.c.value).where(settings.c.name == name)
-    found: str | None = connection.scalar(statement.with_for_update() if wait else statement)
-    return found
-
-
-def _set(connection: Connection, name: str, value: str) -> None:
-    statement = insert_ignoring(connection, settings).values(name=name, value=value)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
-    )

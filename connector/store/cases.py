@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, String, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import case as when
 
 from connector.store.arrivals import insert_ignoring
 from connector.store.sets import ForEach, in_chunks
@@ -20,7 +21,7 @@ UNFINISHED = ("open", "contacted")
 _TAKEN = (
     *("action_id", "response_id", "customer_id", "source", "survey", "score", "segment"),
     *("rule_id", "sink", "remote_id", "url", "priority", "answered_at", "opened_at"),
-    *("respond_by", "state"),
+    *("respond_by", "state", "continues"),
 )
 # Where the receipt came twice, the case is there already.
 _OPEN = ForEach(
@@ -34,6 +35,7 @@ _OPEN = ForEach(
             func.coalesce(responses.c.answered_at, responses.c.received_at),
             *(bindparam("now", type_=cases.c.opened_at.type), actions.c.respond_by),
             literal("open"),
+            when((actions.c.reopens, actions.c.amends), else_=None),
         )
         .join_from(actions, responses, actions.c.response_id == responses.c.id)
         .where(
@@ -97,7 +99,7 @@ def with_remote_ids(connection: Connection, sink: str, ids: Sequence[str]) -> Se
     found: list[Any] = []
     verdict = select(decisions.c.verdict).where(decisions.c.number == actions.c.decision)
     for some in in_chunks(ids):
-        chosen = (cases.c.sink == sink) & cases.c.remote_id.in_(some)
+        chosen = (cases.c.sink == sink) & cases.c.remote_id.in_(some) & _OURS
         statement = (
             select(
                 cases,
@@ -132,30 +134,61 @@ def change(connection: Connection, changes: Sequence[Change], now: datetime) -> 
             connection.execute(update(actions).where(mine).values(closed_at=closed))
 
 
-_KNOWN = (cases.c.remote_id, cases.c.contacted_at)
+_KNOWN = (cases.c.remote_id, cases.c.contacted_at, cases.c.opened_at, cases.c.continues)
+_OURS = cases.c.continued_in.is_(None)
 
 
 def known(connection: Connection, sink: str, ids: Sequence[str]) -> Sequence[Any]:
-    """(remote_id, contacted_at) of those of these records that are cases of ours."""
-    chosen = (cases.c.sink == sink) & cases.c.remote_id.in_(ids)
+    """What is known of those of these records that are cases of ours."""
+    chosen = (cases.c.sink == sink) & cases.c.remote_id.in_(ids) & _OURS
     return connection.execute(select(*_KNOWN).where(chosen)).all()
 
 
 def unheard(connection: Connection, sink: str, most: int = 100) -> Sequence[Any]:
-    """(remote_id, contacted_at) of open cases of which their far side has not told anything yet."""
+    """The same of open cases of which their far side has not told anything yet."""
     silent = (cases.c.sink == sink) & cases.c.told_at.is_(None) & cases.c.state.in_(UNFINISHED)
     return connection.execute(select(*_KNOWN).where(silent).limit(most)).all()
 
 
 def watched(connection: Connection, sink: str, now: datetime) -> Sequence[Any]:
-    """(remote_id, contacted_at) of the cases whose news are wanted, the oldest first."""
+    """The same of the cases whose news are wanted, the oldest first."""
     recent = (cases.c.state == "closed") & (cases.c.closed_at > now - LOOK_AFTER_CLOSING)
     statement = (
         select(*_KNOWN)
-        .where(cases.c.sink == sink, or_(cases.c.state.in_(UNFINISHED), recent))
+        .where(cases.c.sink == sink, or_(cases.c.state.in_(UNFINISHED), recent), _OURS)
         .order_by(cases.c.action_id)
     )
     return connection.execute(statement).all()
+
+
+def closed(connection: Connection, customer: str) -> Sequence[Any]:
+    """The closed cases of a customer who was not happy, the newest first."""
+    columns = (cases.c.action_id, cases.c.answered_at, cases.c.closed_at)
+    statement = (
+        select(*columns, actions.c.account, actions.c.kind)
+        .join_from(cases, actions, cases.c.action_id == actions.c.id)
+        .where(
+            cases.c.customer_id == customer,
+            cases.c.state == "closed",
+            cases.c.continued_in.is_(None),
+            cases.c.segment.in_(("detractor", "passive")),
+        )
+        .order_by(cases.c.action_id.desc())
+        .with_for_update(of=cases)
+    )
+    return connection.execute(statement).all()
+
+
+def continue_in(
+    connection: Connection, closed_case: int, case: int, response: str, now: datetime
+) -> None:
+    """The record of a closed case was opened again for another answer, and is its case now."""
+    values = {"continued_in": case, "reopened": cases.c.reopened + 1, "reopened_at": now}
+    mine = update(cases).where(cases.c.action_id == closed_case, cases.c.continued_in.is_(None))
+    if not connection.execute(mine.values(**values, next_response_id=response)).rowcount:
+        return
+    event = Event("reopened", f"reopened by {response}", now, detail="the customer answered again")
+    change(connection, [Change(closed_case, {}, [event])], now)
 
 
 def show(connection: Connection, case: int) -> Any:

@@ -51,7 +51,7 @@ _RANKED = (
             actions.c.response_id.is_(None),
             actions.c.response_id.not_in(bindparam("besides", expanding=True)),
         ),
-        actions.c.amends.is_(None),
+        or_(actions.c.amends.is_(None), actions.c.reopens),
         actions.c.state.not_in(GONE),
     )
     .subquery("ranked")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, or_, select, update
 
 from connector.store.sets import in_chunks
 from connector.store.tables import actions
@@ -52,7 +52,7 @@ def cases(connection: Connection, responses: Collection[str]) -> dict[str, tuple
     statement = select(actions.c.response_id, actions.c.remote_id, actions.c.url).where(
         actions.c.response_id.in_(responses),
         actions.c.opens_case,
-        actions.c.amends.is_(None),
+        or_(actions.c.amends.is_(None), actions.c.reopens),
         actions.c.state == "done",
         actions.c.url.is_not(None),
     )

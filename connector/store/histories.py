@@ -97,7 +97,7 @@ _OPEN_CASES = (
     .where(
         actions.c.customer_id.in_(bindparam("known", expanding=True)),
         actions.c.opens_case,
-        actions.c.amends.is_(None),
+        or_(actions.c.amends.is_(None), actions.c.reopens),
         actions.c.closed_at.is_(None),
         actions.c.state.in_(("waiting", "held", "sending", "done", "in_doubt")),
         or_(actions.c.response_id.is_(None), actions.c.response_id.not_in(_BESIDES)),

@@ -22,7 +22,10 @@ UNSENT = ("waiting", GATHERING, "held", "superseded", "withheld")
 _ADD_ACTIONS = insert(actions)
 _OF_RESPONSE = (
     select(actions)
-    .where(actions.c.response_id == bindparam("response"))
+    .where(
+        actions.c.response_id == bindparam("response"),
+        actions.c.rule_id.not_like("escalation/%"),  # no revision takes these back
+    )
     .order_by(actions.c.id)
     .with_for_update()
 )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, func, select, update
 
-from connector.store.arrivals import insert_ignoring
+from connector.store import remembered
 from connector.store.gathering import GATHERING, not_before, released_state
-from connector.store.tables import actions, decisions, inbox, settings, sources
+from connector.store.tables import actions, decisions, inbox, sources
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -38,9 +38,7 @@ class Recovery:
 
 
 def current(connection: Connection) -> Recovery | None:
-    found: Mapping[str, str] | None = connection.scalar(
-        select(settings.c.value).where(settings.c.name == _NAME)
-    )
+    found: Mapping[str, str] | None = remembered.get(connection, _NAME)
     if found is None:
         return None
     return Recovery(*(datetime.fromisoformat(found[name]) for name in ("since", "until")))
@@ -56,15 +54,12 @@ def begin(connection: Connection, since: datetime, now: datetime) -> tuple[Recov
     until = known.until if known is not None and again else now
     begun = Recovery(min(since, known.since) if known is not None else since, until)
     value = {"since": begun.since.isoformat(), "until": begun.until.isoformat()}
-    statement = insert_ignoring(connection, settings).values(name=_NAME, value=value)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
-    )
+    remembered.put(connection, _NAME, value)
     return begun, not again
 
 
 def end(connection: Connection) -> None:
-    connection.execute(delete(settings).where(settings.c.name == _NAME))
+    remembered.forget(connection, _NAME)
 
 
 def hold(connection: Connection, looking: Collection[str]) -> None:

@@ -87,8 +87,8 @@ def _due(state: str) -> Select[Any]:
 
 _CLAIMED = (
     *("id", "key", "fence", "response_id", "customer_id", "sink", "account", "kind", "to_customer"),
-    *("amends", "state", "due_at", "attempts", "request", "first_sent_at", "last_sent_at"),
-    *("failing_since", "digest"),
+    *("amends", "reopens", "state", "due_at", "attempts", "request", "first_sent_at"),
+    *("last_sent_at", "failing_since", "digest"),
 )
 
 

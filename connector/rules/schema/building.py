@@ -18,7 +18,7 @@ from connector.rules.routes import RouteText
 from connector.rules.schema import times, words
 from connector.rules.schema.models import object_of, templated
 from connector.rules.spans import SPANNED, WITHIN
-from connector.rules.written import DefaultsText, DefaultText, ExampleText, RuleText
+from connector.rules.written import DefaultsText, DefaultText, EscalationText, ExampleText, RuleText
 
 Schema = dict[str, Any]
 Names = Mapping[str, Mapping[str, Sequence[str]]]  # sink id -> field of an action -> what exists
@@ -70,6 +70,13 @@ def rules_schema(vocabulary: Vocabulary, around: Surroundings) -> Schema:
             "defaults": {**defaults, "title": "Defaults", "description": words.DEFAULTS},
             "pools": {"title": "Pools", "description": words.POOLS, **_POOLS},
             "routing": {"title": "Routing", "description": words.ROUTING, **_routing()},
+            "escalation": {
+                "title": "Escalation",
+                "description": words.ESCALATION,
+                "type": "array",
+                "minItems": 1,
+                "items": _escalation(),
+            },
             "rules": {
                 "title": "Rules",
                 "description": words.RULES,
@@ -86,6 +93,14 @@ def rules_schema(vocabulary: Vocabulary, around: Surroundings) -> Schema:
 def _routing() -> Schema:
     when = {"when": {"$ref": f"#/definitions/when.{_DEEPEST}"}}
     return {"type": "array", "minItems": 1, "items": object_of(RouteText, when)}
+
+
+def _escalation() -> Schema:
+    parts = {
+        "when": {"$ref": f"#/definitions/when.{_DEEPEST}"},
+        "then": {"$ref": "#/definitions/actions"},
+    }
+    return object_of(EscalationText, parts)
 
 
 def _rule() -> Schema:

@@ -11,7 +11,18 @@ from typing import Any
 
 from connector.domain import Order
 from connector.errors import Refused
-from connector.sinks.crm import Frozen, Remarks, appended, cut, marker, subject_line, units
+from connector.sinks.crm import (
+    Frozen,
+    Remarks,
+    appended,
+    cut,
+    is_told,
+    marker,
+    reopens,
+    subject_line,
+    units,
+    why,
+)
 from connector.sinks.hubspot.people import Contact
 from connector.sinks.hubspot.settings import TaskParams
 from connector.sinks.summary import as_html, escaped, moment, score_words
@@ -21,6 +32,7 @@ BODY_LIMIT = 65_000
 FIRST_BODY = 40_000  # the rest is kept free for notes about revisions
 NOTE_LIMITS = (10_000, 3_000)
 TASK_TO_CONTACT = 204
+NOT_STARTED, COMPLETED = "NOT_STARTED", "COMPLETED"
 RANKS = {"NONE": 0, "LOW": 1, "MEDIUM": 2, "HIGH": 3}
 READ_PROPERTIES = (
     "hs_task_status",
@@ -45,7 +57,7 @@ def new_task(
         "hs_timestamp": _stamp(order.due_at or now),
         "hs_task_subject": cut(subject_line(params.subject, order), SUBJECT_LIMIT),
         "hs_task_body": as_html(order, FIRST_BODY, notes=remarks.said, size=units),
-        "hs_task_status": "NOT_STARTED",
+        "hs_task_status": NOT_STARTED,
         "hs_task_priority": params.priority,
         "hs_task_type": params.task_type,
     }
@@ -67,8 +79,8 @@ def amendment(order: Order, params: TaskParams, owner: str | None, now: datetime
     """What is wished of an open task. The note is frozen; it is joined to the body as it stands
     when it is sent, so that a resend hours later does not undo what a rep wrote meanwhile.
     """
-    head = f"<p><b>The answer was revised</b>; noted {moment(now)} {marker(order)}</p>"
-    bodies = [as_html(order, limit, size=units) for limit in NOTE_LIMITS]
+    head = f"<p><b>{escaped(why(order))}</b> Noted {moment(now)} {marker(order)}</p>"
+    bodies = [as_html(order, limit, size=units) for limit in NOTE_LIMITS] if is_told(order) else []
     score = f"<p>Score: {escaped(score_words(order.facts))}</p>"
     wish: dict[str, Any] = {
         "notes": [*(head + body for body in bodies), head + score],
@@ -78,15 +90,20 @@ def amendment(order: Order, params: TaskParams, owner: str | None, now: datetime
         wish["hs_timestamp"] = _stamp(order.due_at)
     if owner:
         wish["hubspot_owner_id"] = owner
+    if order.about and order.about.moves:
+        wish["moves"] = True
+    if reopens(order):
+        wish["hs_task_status"] = NOT_STARTED
     return Frozen(wish)
 
 
-def refuse_unless_open(task: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The task's properties; raises `Refused` where nobody works on it any more."""
+def refuse_unless_open(task: Mapping[str, Any] | None, again: bool) -> Mapping[str, Any]:
+    """The task's properties; raises `Refused` where nobody works on it any more, unless it is
+    opened `again`."""
     if task is None:
         raise Refused("the task was deleted in HubSpot; nothing was written")
     properties: Mapping[str, Any] = task["properties"]
-    if properties.get("hs_task_status") == "COMPLETED":
+    if properties.get("hs_task_status") == COMPLETED and not again:
         raise Refused("the task was completed in HubSpot; nothing was written")
     return properties
 
@@ -105,9 +122,13 @@ def changes(task: Mapping[str, Any], wish: Mapping[str, Any]) -> dict[str, str]:
     if RANKS[wish["hs_task_priority"]] > RANKS.get(priority, len(RANKS)):
         found["hs_task_priority"] = wish["hs_task_priority"]
     present, wanted = as_moment(task.get("hs_timestamp")), as_moment(wish.get("hs_timestamp"))
-    if wanted and (present is None or wanted < present):
+    again = task.get("hs_task_status") == COMPLETED and "hs_task_status" in wish
+    if again:
+        found["hs_task_status"] = wish["hs_task_status"]
+    if wanted and (again or present is None or wanted < present):
         found["hs_timestamp"] = wish["hs_timestamp"]
-    if wish.get("hubspot_owner_id") and not task.get("hubspot_owner_id"):
+    may_move = wish.get("moves") or not task.get("hubspot_owner_id")
+    if wish.get("hubspot_owner_id") and may_move:
         found["hubspot_owner_id"] = wish["hubspot_owner_id"]
     return found
 

@@ -24,6 +24,7 @@ from connector.sinks.crm import (
     marker,
     params_of,
     raised_if_common,
+    reopens,
     stopping,
     vendor_words,
 )
@@ -134,7 +135,7 @@ class HubSpotTask:
     def _amended(
         self, order: Order, params: TaskParams, looked_up: _LookedUp, now: datetime
     ) -> Frozen:
-        records.refuse_unless_open(looked_up.tasks.get(order.amends or ""))
+        records.refuse_unless_open(looked_up.tasks.get(order.amends or ""), reopens(order))
         owner = looked_up.owners.get(_named_owner(order).casefold())
         return records.amendment(order, params, owner, now)
 
@@ -162,7 +163,8 @@ class HubSpotTask:
         order = prepared.order
         task_id = order.amends or ""
         try:
-            task = records.refuse_unless_open(self._tasks([task_id], now).get(task_id))
+            known = self._tasks([task_id], now).get(task_id)
+            task = records.refuse_unless_open(known, reopens(order))
             if marker(order) not in (task.get("hs_task_body") or ""):
                 change = records.changes(task, Frozen.read(prepared.body).request)
                 self._portal.update_task(task_id, change, now)

@@ -76,7 +76,7 @@ class Amendments:
             if done := self.find(prepared, known):
                 return done
             # Whatever is written now, the next amendment of this task has to read it anew.
-            task = refuse_unless_open(known.pop(task_id, None))
+            task = refuse_unless_open(known.pop(task_id, None), "Status" in wish)
             stamp = str(task["LastModifiedDate"])
             # Refused, yet unchanged: a rep saved within the second that the header can tell.
             condition = {} if stamp == refused_at else _unless_changed(stamp)

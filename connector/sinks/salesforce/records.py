@@ -12,7 +12,18 @@ from typing import Any, Literal
 
 from connector.domain import Order
 from connector.errors import Refused
-from connector.sinks.crm import Frozen, Remarks, appended, cut, marker, subject_line, units
+from connector.sinks.crm import (
+    Frozen,
+    Remarks,
+    appended,
+    cut,
+    is_told,
+    marker,
+    reopens,
+    subject_line,
+    units,
+    why,
+)
 from connector.sinks.salesforce.people import Person
 from connector.sinks.salesforce.settings import TaskParams
 from connector.sinks.summary import as_text, moment, score_words
@@ -83,8 +94,8 @@ def amendment(order: Order, params: TaskParams, owner: str | None, now: datetime
     """What is wished of an open task. The note is frozen; it is joined to the description as it
     stands when it is sent, so that a resend hours later does not undo what a rep wrote meanwhile.
     """
-    head = f"--- The answer was revised; noted {moment(now)} {marker(order)}"
-    bodies = [as_text(order, limit, size=units) for limit in NOTE_LIMITS]
+    head = f"--- {why(order)} Noted {moment(now)} {marker(order)}"
+    bodies = [as_text(order, limit, size=units) for limit in NOTE_LIMITS] if is_told(order) else []
     shortest = f"{head}\nScore: {score_words(order.facts)}"
     wish: dict[str, Any] = {
         "notes": [*(f"{head}\n{body}" for body in bodies), shortest],
@@ -94,14 +105,18 @@ def amendment(order: Order, params: TaskParams, owner: str | None, now: datetime
         wish["ActivityDate"] = _day(order.due_at)
     if owner:
         wish["OwnerId"] = owner
+    if order.about and order.about.moves:
+        wish["moves"] = True
+    if reopens(order):
+        wish["Status"] = params.status
     return Frozen(wish)
 
 
-def refuse_unless_open(task: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The task; raises `Refused` where nobody works on it any more."""
+def refuse_unless_open(task: Mapping[str, Any] | None, again: bool) -> Mapping[str, Any]:
+    """The task; raises `Refused` where nobody works on it any more, unless it is opened `again`."""
     if task is None or task["IsDeleted"]:
         raise Refused("the task was deleted in Salesforce (or archived); nothing was written")
-    if task["IsClosed"]:
+    if task["IsClosed"] and not again:
         raise Refused("the task was closed in Salesforce; nothing was written")
     return task
 
@@ -122,10 +137,13 @@ def changes(task: Mapping[str, Any], wish: Mapping[str, Any]) -> dict[str, Any]:
     if RANKS[wish["Priority"]] > RANKS.get(task["Priority"] or "Low", math.inf):
         found["Priority"] = wish["Priority"]
     due = wish.get("ActivityDate")
-    if due and (not task["ActivityDate"] or due < task["ActivityDate"]):
+    again = task["IsClosed"] and "Status" in wish
+    if again:
+        found["Status"] = wish["Status"]
+    if due and (again or not task["ActivityDate"] or due < task["ActivityDate"]):
         found["ActivityDate"] = due
-    untouched = task["LastModifiedById"] == task["CreatedById"]
-    if untouched and wish.get("OwnerId", task["OwnerId"]) != task["OwnerId"]:
+    may_move = wish.get("moves") or task["LastModifiedById"] == task["CreatedById"]
+    if may_move and wish.get("OwnerId", task["OwnerId"]) != task["OwnerId"]:
         found["OwnerId"] = wish["OwnerId"]
     return found
 

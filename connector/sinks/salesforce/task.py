@@ -23,6 +23,7 @@ from connector.sinks.crm import (
     address_of,
     params_of,
     raised_if_common,
+    reopens,
     stopping,
 )
 from connector.sinks.salesforce import records
@@ -132,7 +133,7 @@ class SalesforceTask:
     def _amended(
         self, order: Order, params: TaskParams, looked_up: _LookedUp, now: datetime
     ) -> Frozen:
-        records.refuse_unless_open(looked_up.tasks.get(order.amends or ""))
+        records.refuse_unless_open(looked_up.tasks.get(order.amends or ""), reopens(order))
         owner = looked_up.owners.get(_named_owner(order).casefold())
         return records.amendment(order, params, owner, now)
 

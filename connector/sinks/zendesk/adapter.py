@@ -176,6 +176,9 @@ class ZendeskTicket:
 
     def _open_ticket(self, order: Order) -> Ticket:
         found = self._desk.ticket(_number(order))
+        may_be_solved = order.about is not None and order.about.reopens
+        if found and found.status == "solved" and may_be_solved:
+            return found
         if found is None or found.status in GONE:
             how = found.status if found else "deleted"
             raise Refused(

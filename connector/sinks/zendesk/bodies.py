@@ -104,22 +104,28 @@ def amendment(
     if RANKS[params.priority] > RANKS.get(before.priority, -1):
         draft.ticket["priority"] = params.priority
     sooner = order.due_at and (before.due_at is None or order.due_at < before.due_at)
-    if before.type == "task" and order.due_at and sooner:
+    again = before.status == "solved" and order.about is not None and order.about.reopens
+    if again:
+        draft.ticket["status"] = "open"
+    if before.type == "task" and order.due_at and (sooner or again):
         draft.ticket["due_at"] = stamp(order.due_at)
     tags = _tags(order.facts, params)
     kept = [tag for tag in before.tags if tag not in SEGMENT_TAGS]
     if set(before.tags) != {*kept, *tags}:
         draft.ticket["tags"] = sorted({*kept, *tags})
-    _what_is_ours(draft, params, before, desk, names, now)
-    html = summary.as_html(
-        order,
-        COMMENT_BYTES,
-        notes=["The customer changed their answer.", *draft.remarks],
-        size=_bytes,
-    )
-    note = f"{html}<p>{marker(order.key)}</p>"
+    taken = order.about is not None and order.about.moves
+    _what_is_ours(draft, params, before, desk, names, now, taken)
+    note = f"{_news(order, draft.remarks)}<p>{marker(order.key)}</p>"
     draft.ticket["comment"] = {"html_body": note, "public": False}
     return draft.body(order.key)
+
+
+def _news(order: Order, remarks: list[str]) -> str:
+    """Why the note is written; of an escalation nothing else is new."""
+    why = order.about.why if order.about else "The customer changed their answer."
+    if order.about and not order.about.reopens:
+        return "".join(f"<p><b>Note:</b> {summary.escaped(one)}</p>" for one in (why, *remarks))
+    return summary.as_html(order, COMMENT_BYTES, notes=[why, *remarks], size=_bytes)
 
 
 def stamp(when: datetime) -> str:
@@ -186,13 +192,20 @@ def _fields(
 
 
 def _what_is_ours(
-    draft: Draft, params: TicketParams, before: Ticket, desk: Desk, names: Names, now: datetime
+    draft: Draft,
+    params: TicketParams,
+    before: Ticket,
+    desk: Desk,
+    names: Names,
+    now: datetime,
+    taken: bool,
 ) -> None:
-    """Group, assignee and fields change only while nobody but us has worked on the ticket."""
+    """Group, assignee and fields change only while nobody but us has worked on the ticket, or where
+    it is taken from them."""
     wanted = _people(draft, params, names, now, before.group_id)
     moves = {k: v for k, v in wanted.items() if v != getattr(before, k)}
     values = _fields(draft, params, names, now)
-    if not (moves or values) or touched(desk, before.id):
+    if not (moves or values) or (not taken and touched(desk, before.id)):
         return
     group, assignee = moves.get("group_id"), before.assignee_id
     stays = assignee if "assignee_id" not in wanted else None

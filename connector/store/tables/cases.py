@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     Column,
     Float,
     ForeignKey,
@@ -22,7 +23,9 @@ from connector.store.types import RowId, UtcTime
 # ends at `respond_by`; `working_seconds` is what it showed at the first touch. `told_at` is how new
 # the newest news is, by the far side's clock. `missing`: it was closed there, but what its team
 # wants to know is not told, so that it stays contacted here. `next_response_id`: the customer's
-# next answer.
+# next answer after that; `continued_in`: an unhappy one opened this record again, which is that
+# answer's case now, which `continues` this one. `escalated`: the steps of `escalation` that were
+# judged, each once.
 cases = Table(
     "cases",
     metadata,
@@ -55,6 +58,9 @@ cases = Table(
     Column("reopened_at", UtcTime),
     Column("told_at", UtcTime),
     Column("next_response_id", String(40)),
+    Column("continues", RowId),
+    Column("continued_in", RowId),
+    Column("escalated", JSON),
     Index("ix_cases_sink_remote_id", "sink", "remote_id"),
     Index("ix_cases_state_respond_by", "state", "respond_by"),
     Index("ix_cases_answered_at", "answered_at"),

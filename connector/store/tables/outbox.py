@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -23,6 +24,7 @@ from connector.store.types import RowId, UtcTime
 # The outbox. states: waiting, gathering (for a digest), grouped (the digest `grouped_in` tells it),
 # held (a flood), sending, done, parked, in_doubt, superseded, withheld (nothing was wanted in the
 # end; `error` says why). What has the same `digest` goes out together, when it is due.
+# `reopens`: it `amends` a case of an earlier answer that was closed, and is this answer's case.
 # `first_sent_at` and `request` are set while something may exist at the far side: a resend has to
 # look for it or use the same bytes.
 actions = Table(
@@ -41,6 +43,7 @@ actions = Table(
     Column("opens_case", Boolean, nullable=False),
     Column("to_customer", Boolean, nullable=False),
     Column("amends", RowId, ForeignKey("actions.id")),
+    Column("reopens", Boolean, nullable=False, server_default=false()),
     Column("order", JSON, nullable=False),
     Column("state", String(20), nullable=False),
     Column("due_at", UtcTime, nullable=False),

@@ -25,6 +25,10 @@ WHERE actions.opens_case AND actions.amends IS NULL AND actions.state = 'done'
 
 
 def upgrade() -> None:
+    op.add_column(
+        "actions",
+        sa.Column("reopens", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
     op.create_table(
         "cases",
         sa.Column("action_id", RowId, nullable=False),
@@ -56,6 +60,9 @@ def upgrade() -> None:
         sa.Column("reopened_at", UtcTime(), nullable=True),
         sa.Column("told_at", UtcTime(), nullable=True),
         sa.Column("next_response_id", sa.String(40), nullable=True),
+        sa.Column("continues", RowId, nullable=True),
+        sa.Column("continued_in", RowId, nullable=True),
+        sa.Column("escalated", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["action_id"], ["actions.id"], name=op.f("fk_cases_action_id_actions")
         ),

@@ -1,0 +1,220 @@
+"""What happens when a case is due and nobody acts: once for each step, whatever is restarted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connector.engine.chores import do_chores
+from connector.escalating import escalate
+from connector.workspace import Workspace
+from tests.integration.far_side import MESSAGES, FarSide, Post
+from tests.integration.test_followup import HOUR, Desk, case, events, standing, tell
+from tests.integration.test_working_time import order, with_rules
+
+RULES = """
+escalation:
+  - id: nobody-called
+    name: Nobody has called
+    when: {segment: detractor}
+    then:
+      - slack.message: {channel: "#leads", text: "NPS {{ score }}: nobody has called"}
+      - zendesk.ticket: {priority: urgent, group: Leads}
+  - id: not-closed
+    still: open
+    overdue_by: 2h
+    then:
+      - slack.message: {channel: "#heads", text: still open}
+rules:
+  - id: d
+    when: {score: {at_most: 7}}
+    then: [{zendesk.ticket: {priority: high, respond_within: 4h, group: Support}}]
+"""
+
+
+@pytest.fixture
+def post(world) -> Post:
+    post = Post(with_rules(world, RULES))
+    post.sides["desk"] = Desk()
+    return post
+
+
+def opened(post: Post, **answer: Any) -> Any:
+    post.world.answer(**{"id": "1", "score": 3} | answer)
+    post.deliver()
+    return case(post)
+
+
+def chores(post: Post, after: timedelta) -> set[str]:
+    post.world.now += after
+    return post.store.write(lambda c: escalate(c, post.world.workspace, post.world.now))
+
+
+def made(post: Post) -> list[tuple[str, str]]:
+    return [(one.kind, one.rule_id) for one in post.world.actions() if "/" in one.rule_id]
+
+
+NOBODY_CALLED = [
+    ("slack.message", "escalation/nobody-called"),
+    ("zendesk.ticket", "escalation/nobody-called"),
+]
+NOT_CLOSED = ("slack.message", "escalation/not-closed")
+
+
+def test_at_the_due_time_the_case_is_raised_and_its_leads_are_told_once(post):
+    opened(post)
+    assert chores(post, 4 * HOUR - timedelta(seconds=1)) == set()
+    assert chores(post, timedelta(seconds=1)) == {"chat", "desk"}
+    assert made(post) == NOBODY_CALLED
+    assert chores(post, timedelta(minutes=1)) == set()
+    assert made(post) == NOBODY_CALLED
+    assert events(post) == ["overdue", "escalated"]
+
+
+def test_steps_survive_a_restart_and_two_processes(post):
+    opened(post)
+    chores(post, 4 * HOUR)
+    again = Workspace(post.world.workspace.settings, post.store)
+    post.store.write(lambda c: escalate(c, again, post.world.now + timedelta(minutes=1)))
+    assert made(post) == NOBODY_CALLED
+    chores(post, 2 * HOUR)
+    assert made(post) == [*NOBODY_CALLED, NOT_CLOSED]
+
+
+def test_who_has_begun_hears_nothing_until_it_stays_open_too_long(post):
+    began = opened(post)
+    touched = began.opened_at + HOUR
+    tell(post, standing(state="contacted", at=touched, contacted_at=touched))
+    chores(post, 4 * HOUR)
+    assert made(post) == []
+    assert events(post) == ["contacted"], "its clock has stopped: it is not overdue"
+    chores(post, 2 * HOUR)
+    assert made(post) == [NOT_CLOSED]
+
+
+def test_a_closed_case_is_never_escalated(post):
+    began = opened(post)
+    tell(post, standing(state="closed", at=began.opened_at + HOUR))
+    chores(post, 20 * HOUR)
+    assert made(post) == []
+
+
+def test_only_cases_that_its_conditions_hold_for(post):
+    opened(post, score=7)
+    chores(post, 4 * HOUR)
+    assert made(post) == []
+    chores(post, 2 * HOUR)
+    assert made(post) == [NOT_CLOSED], "the step without conditions holds for all"
+
+
+def test_the_change_takes_the_case_from_its_group_and_says_why(post):
+    opened(post)
+    chores(post, 4 * HOUR)
+    [change] = [one for one in post.world.actions(sink="desk") if one.amends]
+    told = order(post, change.id)
+    assert (told["params"]["group"], told["params"]["priority"]) == ("Leads", "urgent")
+    assert told["about"]["moves"] is True
+    assert "Nobody has called" in told["about"]["why"]
+    assert told["due_at"] is None, "the customer's clock is not set back"
+    post.deliver()
+    assert case(post).priority == "urgent"
+
+
+def test_the_message_names_the_case_its_owner_and_its_link(post):
+    began = opened(post)
+    post.sides["chat"] = FarSide(MESSAGES)
+    assigned = {"owner": "Ana", "at": began.opened_at + HOUR}
+    tell(post, standing(state="open", **assigned))
+    chores(post, 4 * HOUR)
+    [message] = post.world.actions(sink="chat")
+    about = order(post, message.id)["about"]
+    assert (about["number"], about["owner"]) == ("T-1", "Ana")
+
+
+def test_a_change_that_names_no_priority_leaves_that_of_the_case(post, world):
+    rules = RULES.replace("{priority: urgent, group: Leads}", "{group: Leads}")
+    with_rules(world, rules)
+    opened(post)
+    chores(post, 4 * HOUR)
+    [change] = [one for one in post.world.actions(sink="desk") if one.amends]
+    assert order(post, change.id)["params"]["priority"] == "high"
+
+
+def test_a_revision_does_not_take_an_escalation_back(post):
+    opened(post)
+    chores(post, 4 * HOUR)
+    post.world.answer(id="1", score=2, revised=post.world.now.isoformat())
+    assert made(post) == NOBODY_CALLED
+    assert {one.state for one in post.world.actions() if "/" in one.rule_id} == {"waiting"}
+
+
+def test_a_step_that_is_new_starts_no_flood_of_old_cases(post, world):
+    opened(post)
+    chores(post, 10 * HOUR)
+    with_rules(world, RULES.replace("id: not-closed", "id: another"))
+    chores(post, 30 * HOUR)
+    assert ("slack.message", "escalation/another") not in made(post)
+
+
+def test_overdue_counts_working_time_in_the_calendar_of_the_case(post, world):
+    world.now = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)  # Friday, an hour before closing
+    calendars = 'calendars: {office: {hours: {mon-fri: "09:00-18:00"}}}\ndefaults: {hours: office}'
+    with_rules(world, calendars + RULES.replace("respond_within: 4h", "respond_within: 1h"))
+    opened(post)
+    chores(post, 3 * HOUR)
+    assert made(post) == NOBODY_CALLED
+    chores(post, 60 * HOUR)  # Monday 08:00
+    assert made(post) == NOBODY_CALLED
+    chores(post, 3 * HOUR)
+    assert made(post) == [*NOBODY_CALLED, NOT_CLOSED]
+
+
+def test_an_untouched_urgent_detractor_is_an_alarm_until_somebody_begins(post):
+    began = opened(post)
+    chores(post, 4 * HOUR)
+    assert "T-1" in post.alarms()["untouched"]
+    touched = began.opened_at + 5 * HOUR
+    tell(post, standing(state="contacted", at=touched, contacted_at=touched))
+    assert "untouched" not in post.alarms()
+
+
+def test_of_an_erased_person_nothing_is_told(post):
+    from connector.erasure import erase_response
+
+    began = opened(post)
+    erase_response(post.store, began.response_id, post.world.now)
+    chores(post, 4 * HOUR)
+    assert made(post) == []
+
+
+def test_the_chores_do_it(post, monkeypatch):
+    opened(post)
+    post.world.now += 4 * HOUR
+    assert {"chat", "desk"} <= do_chores(post.world.workspace, post.world.now)
+    assert made(post) == NOBODY_CALLED
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("{id: a, then: [{email.thank_you: {template: thank_you}}]}", "writes to no customer"),
+        ("{id: A b, then: [{log: {}}]}", "may only hold a-z"),
+        ("{id: a, still: closed, then: [{slack.message: {channel: '#a', text: t}}]}", "untouched"),
+        ("{id: a, then: [{slack.message: {text: t}}]}", "channel"),
+        ("{id: a, overdue_by: soon, then: [{slack.message: {channel: '#a', text: t}}]}", "overdue"),
+        ("{id: a, when: {scoer: 3}, then: [{slack.message: {channel: '#a', text: t}}]}", "score"),
+        ("{id: a}", "then"),
+        ("7", "must be a group"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(connector, world, step, said):
+    settings = world.workspace.settings
+    settings.rules.write_text(f"escalation:\n  - {step}\nrules: []\n")
+    config = settings.directory / "connector.yaml"
+    code, out, err = connector("--config", str(config), "rules", "check", "--json")
+    assert code != 0
+    problems = out + err
+    assert said in problems
+    assert '"line": 2' in problems

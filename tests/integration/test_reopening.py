@@ -1,0 +1,192 @@
+"""A customer answers again after their case was closed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from connector.errors import Refused
+from connector.store import cases, next_answers
+from connector.store.cases import events_of
+from tests.integration.far_side import Post
+from tests.integration.test_followup import HOUR, Desk, case, events, opened, standing, tell
+from tests.integration.test_working_time import order
+
+DAY = timedelta(days=1)
+ANA = {"email": "ana@example.com"}
+
+
+@pytest.fixture
+def post(world) -> Post:
+    post = Post(world)
+    post.sides["desk"] = Desk()
+    opened(post)
+    return post
+
+
+def closed(post: Post) -> None:
+    at = case(post).opened_at + HOUR
+    tell(post, standing(state="closed", at=at, closed_at=at, contacted_at=at))
+
+
+def answers_again(post: Post, score: int = 2, after: timedelta = DAY, **more: Any) -> None:
+    post.world.now += after
+    post.world.answer(**{"id": "2", "score": score, **ANA} | more)
+
+
+def newest(post: Post) -> Any:
+    return post.world.actions(sink="desk")[-1]
+
+
+def test_an_unhappy_answer_opens_the_same_record_again_with_clocks_of_its_own(post):
+    closed(post)
+    answers_again(post)
+    again = newest(post)
+    assert (again.amends, again.reopens) == (case(post).action_id, True)
+    assert order(post, again.id)["about"]["reopens"] is True
+    post.deliver()
+    first, second = case(post, 0), case(post, 1)
+    assert (first.state, first.reopened, first.continued_in) == ("closed", 1, again.id)
+    assert first.next_response_id == second.response_id
+    assert events(post)[-1] == "reopened"
+    assert (second.state, second.continues) == ("open", first.action_id)
+    assert second.respond_by > post.world.now
+
+
+def test_from_then_on_the_record_speaks_of_the_new_case_only(post):
+    closed(post)
+    before = case(post)
+    answers_again(post)
+    post.desk.make = lambda prepared: _receipt(before.remote_id)
+    post.deliver()
+    second = case(post, 1)
+    assert second.remote_id == before.remote_id
+    stale = {"contacted_at": before.contacted_at}  # the first touch of the record as a whole
+    tell(post, standing(state="open", at=second.opened_at + HOUR, **stale))
+    assert case(post, 1).contacted_at is None, "that was in the case before"
+    fresh = second.opened_at + 2 * HOUR
+    tell(post, standing(state="closed", at=fresh, contacted_at=fresh, closed_at=fresh))
+    assert (case(post, 0).state, case(post, 1).state) == ("closed", "closed")
+    assert case(post, 0).closed_at == before.closed_at
+    assert case(post, 1).contacted_at == fresh
+
+
+def _receipt(remote_id: str) -> Any:
+    from connector.domain import Receipt
+
+    return Receipt(remote_id=remote_id)
+
+
+def test_where_it_cannot_be_opened_again_the_answer_gets_a_case_of_its_own(post):
+    closed(post)
+    answers_again(post)
+    post.desk.refuses(Refused("the ticket was closed for good"))
+    assert post.deliver() == {"wait": 1}
+    assert post.deliver() == {"done": 1}
+    alone = newest(post)
+    assert (alone.amends, alone.reopens, alone.state) == (None, False, "done")
+    assert order(post, alone.id)["about"] is None
+    assert len(post.world.actions(sink="desk")) == 2
+    assert (case(post, 1).continues, case(post, 0).continued_in) == (None, None)
+    assert "parked" not in post.alarms()
+
+
+def test_a_happy_answer_opens_nothing_and_is_linked(post):
+    closed(post)
+    answers_again(post, score=8)
+    assert len(post.world.actions(sink="desk")) == 1
+    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    linked = case(post)
+    assert linked.next_response_id is not None
+    assert linked.state == "closed"
+    with post.store.read() as connection:
+        assert events_of(connection, linked.action_id)[-1].detail == "8 passive"
+
+
+def test_only_the_first_answer_after_the_closing_is_linked_whenever_it_is_noticed(post):
+    closed(post)
+    answers_again(post, score=8)
+    answers_again(post, score=9, id="3")
+    found = []
+    for _ in range(2):
+        found.append(post.store.write(lambda c: next_answers.link(c, post.world.now)))
+    assert found == [1, 0]
+    ids = {one.id: one.score for one in post.world.responses()}
+    assert ids[case(post).next_response_id] == 8
+
+
+def test_an_answer_from_before_the_closing_is_no_next_answer(post):
+    answers_again(post, score=8, after=timedelta(minutes=1))
+    closed(post)
+    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    assert case(post).next_response_id is None
+
+
+@pytest.mark.parametrize("state", ["open", "contacted", "gone"])
+def test_only_a_closed_case_is_opened_again(post, state):
+    tell(post, standing(state=state, at=case(post).opened_at + HOUR))
+    answers_again(post)
+    assert newest(post).reopens is False
+
+
+def test_after_the_time_that_the_sink_allows_it_is_a_new_case(post):
+    closed(post)
+    answers_again(post, after=timedelta(days=31))
+    assert newest(post).reopens is False
+
+
+def test_somebody_elses_case_is_not_opened(post):
+    closed(post)
+    answers_again(post, email="bo@example.com")
+    assert newest(post).reopens is False
+
+
+def test_a_revision_before_it_is_sent_keeps_it_a_reopening(post):
+    closed(post)
+    answers_again(post, revised=(post.world.now + DAY).isoformat())
+    stamp = (post.world.now + timedelta(minutes=1)).isoformat()
+    post.world.answer(id="2", score=1, comment="refund", revised=stamp, **ANA)
+    again = newest(post)
+    assert (again.reopens, again.amends) == (True, case(post).action_id)
+    assert order(post, again.id)["facts"]["score"] == 1
+
+
+def test_a_revision_after_it_was_sent_becomes_a_note_on_it(post):
+    closed(post)
+    answers_again(post)
+    post.deliver()
+    again = newest(post)
+    stamp = (post.world.now + timedelta(minutes=1)).isoformat()
+    post.world.answer(id="2", score=1, comment="worse", revised=stamp, **ANA)
+    note = newest(post)
+    assert (note.amends, note.reopens) == (again.id, False)
+    post.deliver()
+    assert [one.state for one in post.world.actions(sink="desk")] == ["done", "done", "done"]
+
+
+def test_a_third_unhappy_answer_opens_the_second_case(post):
+    closed(post)
+    answers_again(post)
+    post.desk.make = lambda prepared: _receipt(case(post).remote_id)
+    post.deliver()
+    at = case(post, 1).opened_at + HOUR
+    tell(post, standing(state="closed", at=at, closed_at=at, contacted_at=at))
+    answers_again(post, id="3")
+    third = newest(post)
+    assert third.amends == case(post, 1).action_id
+    post.deliver()
+    with post.store.read() as connection:
+        shown = [cases.show(connection, one.id) for one in post.world.actions(sink="desk")]
+    assert [one.reopened for one in shown] == [1, 1, 0]
+
+
+def test_the_customer_gets_no_thanks_while_it_is_open_again(post):
+    closed(post)
+    answers_again(post)
+    post.deliver()
+    post.world.now += timedelta(minutes=5)
+    post.world.answer(id="3", score=9, **ANA)
+    [mail] = post.world.actions(sink="mail")
+    assert mail.state == "withheld"
