@@ -28,7 +28,8 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await _read(scope, receive)
         if call.path.startswith(CONTROL):
-            await _send(send, self._control(call))
+            # In a thread: a pair of hands may call a webhook, and these servers go on serving.
+            await _send(send, await asyncio.to_thread(self._control, call))
             return
         fault = self.vendor.next_fault(call)
         if fault is None:

@@ -310,8 +310,9 @@ def check_following_says_nothing_secret_or_personal(bench: SinkBench) -> None:
     with listening() as heard:
         ids = make_cases(bench, 2)
         bench.harness.close(bench.sandbox, ids[0])
-        for answer in ({"status": 400}, {"status": 403}, {"status": 404}, {"status": 422}):
-            bench.fault("status", times=4, body={"error": f"no: {PERSON} {SAID}"}, **answer)
+        for status in (400, 403, 404, 422):
+            answer = {**bench.harness.echo(f"no: {PERSON} {SAID}"), "status": status}
+            bench.fault("status", times=4, **answer)
             for ask in (lambda: follow(bench), lambda: look(bench, *ids)):
                 try:
                     ask()
