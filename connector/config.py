@@ -229,6 +229,11 @@ def _fill(
     return PLACEHOLDER.sub(replaced, node)
 
 
+def is_unset(secret: SecretStr) -> bool:
+    """Is it a `${…}` that had no value when `load` was told not to need any?"""
+    return secret.get_secret_value() == _UNSET
+
+
 def _is_unset(node: Any, outside: Environment) -> bool:
     """Is a `${…}` below here without a value?"""
     if isinstance(node, dict | list):

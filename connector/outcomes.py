@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from connector import retry
 from connector.domain import Receipt
 from connector.errors import ConnectorError, Paused, Refused, TryLater
-from connector.store import alarms, cases, outbox, sending
+from connector.store import alarms, cases, outbox, sending, suppressions
 from connector.text import clean_email, hashed, one_line
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _open_anew(connection: Connection, row: Any, tried: Tried, now: datetime) ->
 
 def _suppress(connection: Connection, order: Order, now: datetime) -> None:
     if digest := address_hash(order):
-        outbox.suppress(connection, digest, "bounced", now)
+        suppressions.suppress(connection, digest, "bounced", now)
 
 
 def _park(

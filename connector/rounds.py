@@ -23,7 +23,7 @@ from connector.errors import ConnectorError
 from connector.keeper import LEASE
 from connector.outcomes import Claimed, Tried
 from connector.ports import Sink
-from connector.store import histories, outbox, sending
+from connector.store import histories, outbox, sending, suppressions
 from connector.store.database import StoreDown
 from connector.unheard import Unheard
 
@@ -228,8 +228,8 @@ def _unwanted(connection: Connection, claimed: Claimed) -> str:
     if not row.to_customer or order is None:
         return ""
     digest = outcomes.address_hash(order)
-    if digest is not None and outbox.is_suppressed(connection, digest):
-        return "the address is on the suppression list"
+    if digest is not None and (why := suppressions.why_suppressed(connection, digest)):
+        return f"the address is on the suppression list ({why})"
     if row.customer_id and histories.open_cases(connection, row.customer_id):
         return "the customer has an open case; a person talks to them first"
     return ""

@@ -45,6 +45,11 @@ _COMMANDS = {
     "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
     "report": ("connector.cli.report:report", "NPS with its interval; coverage without gaps."),
+    "bounces": ("connector.cli.bounces:bounces", "Read a mail that came back, from a pipe."),
+    "suppressions": (
+        "connector.cli.suppressions:suppressions",
+        "To whom no mail goes, and why.",
+    ),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
     "erase": ("connector.cli.erase:erase", "Forget a person or one response."),

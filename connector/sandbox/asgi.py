@@ -28,7 +28,8 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await _read(scope, receive)
         if call.path.startswith(CONTROL):
-            await _send(send, self._control(call))
+            # In a thread: a pair of hands may call a webhook, and these servers go on serving.
+            await _send(send, await asyncio.to_thread(self._control, call))
             return
         fault = self.vendor.next_fault(call)
         if fault is None:
@@ -84,6 +85,8 @@ class App:
                 case ("DELETE", "faults"):
                     vendor.clear_faults()
                     return Reply(200, {"armed": 0})
+                case ("POST", "hands"):
+                    return Reply(200, vendor.by_hand(**call.object()))
                 case ("POST", "clock"):
                     vendor.clock.advance(float(call.json()["advance_seconds"]))
                     return Reply(200, {"now": vendor.clock.now().isoformat()})
@@ -91,7 +94,7 @@ class App:
             return refusal.reply
         except (KeyError, TypeError, ValueError) as wrong:
             return Reply(400, {"error": str(wrong)})
-        return Reply(404, {"error": "The sandbox has counts, state, log, faults and clock."})
+        return Reply(404, {"error": "The sandbox has counts, state, log, faults, hands and clock."})
 
 
 _JSON = {"content-type": "application/json"}

@@ -6,6 +6,7 @@ JSON-able `state` dict. Serving, faults, the log and saving are written once, ar
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import threading
@@ -187,6 +188,7 @@ class Vendor:
 
     name: ClassVar[str]
     own_faults: ClassVar[frozenset[str]] = frozenset()  # acted out by handlers through Call.fault
+    hands: ClassVar[frozenset[str]] = frozenset()  # methods for what the people there do
 
     def __init__(self, clock: Clock, state: dict[str, Any]) -> None:
         self.clock = clock
@@ -266,6 +268,17 @@ class Vendor:
         with self.lock:
             entries = list(self.log)
         return [e for e in entries if method in ("*", e.method) and e.path.startswith(path)]
+
+    def by_hand(self, do: str, **settings: Any) -> Any:
+        """What a person there does: one of `hands` by its name, with its arguments.
+
+        Not under the lock: what is done may be told by a webhook, and its receiver may ask back.
+        """
+        if do not in self.hands:
+            raise ValueError(f"{self.name} knows these hands: {', '.join(sorted(self.hands))}")
+        done = getattr(self, do)(**settings)
+        with self.lock:
+            return copy.deepcopy(done)
 
     # -- what the server uses ------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from connector.sinks import unsubscribe
 from connector.sinks.crm import address_of, vendor_words
 from connector.sinks.mail_message import Envelope, Rendered, deliverable, message_bytes
 from connector.sinks.smtp import Reply, Security, Server, connected, hand_over, refusal
+from connector.sinks.verp import LONGEST_LOCAL, sender_for
 
 UNREACHED = "is it reachable from here? check network, host and port"
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -39,6 +40,10 @@ class EmailSettings(ports.SinkSettings):
         "", description="https://…/u of the receiver; the token of the recipient is appended"
     )
     unsubscribe_secret: Secret | None = None
+    bounce_address: Address | Literal[""] = Field(
+        "", description="where bounces come back; what is behind a + there must arrive too"
+    )
+    bounce_secret: Secret | None = None
     message_id_domain: str = Field("", description="without it that of from_address")
     timeout_seconds: float = Field(20, gt=0, le=120)
 
@@ -56,6 +61,12 @@ class EmailSettings(ports.SinkSettings):
             raise ValueError("give user and password, or neither")
         if bool(self.unsubscribe_url) != (self.unsubscribe_secret is not None):
             raise ValueError("give unsubscribe_url and unsubscribe_secret, or neither")
+        if bool(self.bounce_address) != (self.bounce_secret is not None):
+            raise ValueError("give bounce_address and bounce_secret, or neither")
+        if len(self.bounce_address.partition("@")[0]) > LONGEST_LOCAL or "+" in self.bounce_address:
+            raise ValueError(
+                f"bounce_address: write at most {LONGEST_LOCAL} characters and no + before the @"
+            )
         deliverable(f"postmaster@{self.domain}")
         return self
 
@@ -135,6 +146,16 @@ class ThankYouEmail:
                     cure="set unsubscribe_url and unsubscribe_secret",
                 )
             )
+        if not self._settings.bounce_address:
+            found.append(
+                Finding(
+                    ok=True,
+                    subject="bounces",
+                    message="not read: dead addresses are found only where the server refuses them "
+                    "at once",
+                    cure="set bounce_address and bounce_secret (docs/sinks/email.md)",
+                )
+            )
         if self._settings.security == "none" and self._settings.host not in _LOCAL_HOSTS:
             found.append(
                 Finding(
@@ -168,7 +189,8 @@ class ThankYouEmail:
         if settings.unsubscribe_secret is not None:
             secret = settings.unsubscribe_secret.get_secret_value()
             # The address as it is stored, so that what comes back is found on the same list.
-            link = f"{settings.unsubscribe_url}/{unsubscribe.token(_address(order), secret)}"
+            token = unsubscribe.token(_address(order), secret, words.language)
+            link = f"{settings.unsubscribe_url}/{token}"
         parts = (str(order.params.get("template", "mail")), order.facts.survey, "nps")
         envelope = Envelope(
             action=order.key,
@@ -184,11 +206,18 @@ class ThankYouEmail:
         )
         return message_bytes(words, envelope, now)
 
+    def _envelope_sender(self, order: Order) -> str:
+        settings = self._settings
+        if settings.bounce_secret is None:
+            return settings.from_address
+        secret = settings.bounce_secret.get_secret_value()
+        return sender_for(order.key, settings.bounce_address, secret)
+
     def _send(self, one: Prepared) -> Receipt:
         recipient = _recipient(one.order)
         with connected(self._server) as smtp:
             try:
-                hand_over(smtp, self._settings.from_address, recipient, one.body)
+                hand_over(smtp, self._envelope_sender(one.order), recipient, one.body)
             except Reply as reply:
                 words = vendor_words(str(reply.code), reply.text, one.order.facts)
                 raise refusal(reply, words) from None

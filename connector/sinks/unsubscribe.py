@@ -2,7 +2,8 @@
 
 The token is the address itself, encrypted and authenticated (AES-SIV, RFC 5297): links end up in
 the logs of proxies and mail scanners, where an address must not stand. It is the same for the same
-address every time and never expires; whoever holds the link may unsubscribe that one address.
+address and language every time and never expires; whoever holds the link may unsubscribe that one
+address.
 """
 
 from __future__ import annotations
@@ -10,21 +11,30 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from typing import NamedTuple
 
 PURPOSE = b"connector unsubscribe link 1"
 _LONGEST = 1000  # characters; addresses have at most 254
 
 
-def token(address: str, secret: str) -> str:
+class Link(NamedTuple):
+    """`language` is that of the mail; empty in the links of older versions."""
+
+    address: str
+    language: str
+
+
+def token(address: str, secret: str, language: str = "") -> str:
     """For the end of `…/u/`: letters, digits, `-` and `_`. `address` as `clean_email` gives it."""
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-    sealed = AESSIV(_key(secret)).encrypt(address.encode(), [PURPOSE])
+    plain = f"{address}\n{language}" if language else address
+    sealed = AESSIV(_key(secret)).encrypt(plain.encode(), [PURPOSE])
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
-def address_for(token: str, secret: str) -> str | None:
-    """The address in a token that was made with this secret, else None. Never raises."""
+def read_token(token: str, secret: str) -> Link | None:
+    """What stands in a token that was made with this secret, else None. Never raises."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
@@ -32,9 +42,11 @@ def address_for(token: str, secret: str) -> str | None:
         return None
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        return AESSIV(_key(secret)).decrypt(sealed, [PURPOSE]).decode()
+        plain = AESSIV(_key(secret)).decrypt(sealed, [PURPOSE]).decode()
     except (binascii.Error, InvalidTag, ValueError):
         return None
+    address, _, language = plain.partition("\n")
+    return Link(address, language)
 
 
 def _key(secret: str) -> bytes:

@@ -11,7 +11,7 @@ from connector.store.alarms import end_about
 from connector.store.arrivals import insert_ignoring
 from connector.store.gathering import GATHERING, not_before, released_state
 from connector.store.sets import in_chunks
-from connector.store.tables import accounts, actions, cases, suppressions
+from connector.store.tables import accounts, actions, cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,16 +110,10 @@ def resume_account(connection: Connection, account: str, now: datetime) -> bool:
     return bool(connection.execute(statement).rowcount)
 
 
-def suppress(connection: Connection, address_hash: str, reason: str, now: datetime) -> None:
-    statement = insert_ignoring(connection, suppressions).values(
-        address_hash=address_hash, reason=reason, at=now
-    )
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["address_hash"]))
-
-
-def is_suppressed(connection: Connection, address_hash: str) -> bool:
-    statement = select(suppressions.c.at).where(suppressions.c.address_hash == address_hash)
-    return connection.scalar(statement) is not None
+def message(connection: Connection, key: str) -> Any:
+    """The id and the order of a message to a customer; None where there is no such one."""
+    mine = (actions.c.key == key) & actions.c.to_customer
+    return connection.execute(select(actions.c.id, actions.c.order).where(mine)).one_or_none()
 
 
 def action_counts(connection: Connection, **filters: str) -> dict[tuple[str, str], int]:

@@ -5,7 +5,6 @@ Starlette on uvicorn. Checking a signature takes less than handing it to a threa
 
 from __future__ import annotations
 
-import html
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,15 +13,12 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from connector.intake import verified
-from connector.sinks.unsubscribe import address_for
-from connector.store import outbox
 from connector.store.database import StoreDown
-from connector.text import hashed
-from connector.web import health, news
+from connector.web import health, news, unsubscribing
 from connector.web.bodies import body_of
 from connector.web.door import Door
 
@@ -35,17 +31,6 @@ log = logging.getLogger(__name__)
 
 _WORDS = {202: "stored", 401: "the signature does not match", 503: "try again later"}
 _AT_ONCE_BYTES = 32 * 1024  # a larger body is checked in a thread: others must not wait for it
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Unsubscribe</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<body style="font-family: system-ui; max-width: 32rem; margin: 4rem auto; padding: 0 1rem">
-<h1>{title}</h1><p>{text}</p>{form}</body></html>"""
-_FORM = """<form method="post">
-<button style="font-size: 1rem; padding: .5rem 1rem">Unsubscribe</button></form>"""
-_SAFE = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 def application(
@@ -63,8 +48,7 @@ def application(
     return Starlette(
         routes=[
             Route("/hooks/{source}", receiver.webhook, methods=["POST"]),
-            Route("/u/{token}", receiver.unsubscribe_page, methods=["GET"]),
-            Route("/u/{token}", receiver.unsubscribe, methods=["POST"]),
+            *unsubscribing.routes(workspace),
             *news.routes(workspace, changed),
             *health.routes(workspace, broker),
         ]
@@ -109,42 +93,3 @@ class _Receiver:
         except StoreDown:
             return 503
         return 202
-
-    async def unsubscribe_page(self, request: Request) -> Response:
-        """A page with a button: a GET must not unsubscribe (mail scanners follow links)."""
-        if self._address(request) is None:
-            return _page("This link is not valid", "Please use the link from the e-mail.", "", 404)
-        return _page("Unsubscribe", "You will get no more mails of this kind from us.", _FORM)
-
-    async def unsubscribe(self, request: Request) -> Response:
-        """By the button, or one-click by a mail program (RFC 8058): no cookie, no redirect."""
-        address = self._address(request)
-        if address is None:
-            return _page("This link is not valid", "Please use the link from the e-mail.", "", 404)
-        now = datetime.now(UTC)
-        digest = hashed("address", address)
-        try:
-            await run_in_threadpool(
-                self.workspace.store.write,
-                lambda c: outbox.suppress(c, digest, "unsubscribed", now),
-            )
-        except StoreDown:
-            return _page("Not now", "Please try again in a few minutes.", "", 503)
-        return _page("Done", "You will get no more mails of this kind from us.", "")
-
-    def _address(self, request: Request) -> str | None:
-        """Whose link this is; any mail sink may have signed it."""
-        token = request.path_params["token"]
-        for sink in self.workspace.settings.sinks.values():
-            secret = getattr(sink, "unsubscribe_secret", None)
-            if secret is None:
-                continue
-            address = address_for(token, secret.get_secret_value())
-            if address is not None:
-                return address
-        return None
-
-
-def _page(title: str, text: str, form: str, status: int = 200) -> Response:
-    body = _PAGE.format(title=html.escape(title), text=html.escape(text), form=form)
-    return HTMLResponse(body, status, headers=_SAFE)

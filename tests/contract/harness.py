@@ -79,7 +79,11 @@ class SinkHarness:
 
     `shown`: what people see there, `notes` how often they see a marker, `amends` the request that
     adds a note, `close` what makes the case closed; all read or change the stand-in's state. So do
-    `delete` and `by_hand`, for sinks that can be listed.
+    `delete` and `by_hand`, for sinks that can be listed, and `touch`, for sinks that are followed:
+    a person works on the case, but does not close it. `strangers` are the records made `by_hand`.
+
+    `webhook`: what the far side sends when this record has changed, body and headers, signed with
+    what stands in the setting `webhook_secret` names.
     """
 
     kind: str
@@ -102,4 +106,9 @@ class SinkHarness:
     by_hand: Callable[[Sandbox], object] = lambda sandbox: None  # a case that is not ours
     lists: tuple[str, str] = ("", "")  # the request that lists what we made
     page_size: str = ""  # dotted name of the constant that says how much a page of it holds
+    touch: Callable[[Sandbox, str], object] = lambda sandbox, remote_id: None
+    strangers: Callable[[Raw], list[str]] = lambda state: []
+    news_page_size: str = ""  # as `page_size`, of what `follow` reads
+    webhook: Callable[[Sandbox, str], tuple[bytes, dict[str, str]]] | None = None
+    webhook_secret: str = "webhook_secret"
     exempt: Mapping[str, str] = field(default_factory=dict)  # check -> reason

@@ -74,7 +74,9 @@ class SinkBench:
 
     def sink(self) -> Any:
         """A new adapter, as after a restart."""
-        chosen = self.chosen()
+        return self.sink_with(self.chosen())
+
+    def sink_with(self, chosen: SinkSettings) -> Any:
         make = self.adapter or sinks.load(self.harness.kind)
         return make(chosen, Session(chosen.base_url, self.timeout))
 

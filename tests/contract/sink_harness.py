@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from connector.sandbox import SECRETS, Sandbox
 from connector.sandbox.core import Vendor
+from connector.sandbox.zendesk.desk import AGENT_ID
 from connector.sandbox.zendesk.tickets import clean
 from tests.contract.harness import Raw, Shown, SinkHarness
 
@@ -47,6 +49,19 @@ def zendesk_by_hand(sandbox: Sandbox) -> None:
             sandbox.zendesk.desk.create(clean(sandbox.zendesk.desk, fields, None, 9002), 9002, {})
 
 
+def zendesk_strangers(state: Raw) -> list[str]:
+    return [
+        number
+        for number, ticket in state["tickets"].items()
+        if ticket["submitter_id"] != AGENT_ID and ticket["status"] != "deleted"
+    ]
+
+
+def zendesk_webhook(sandbox: Sandbox, remote_id: str) -> tuple[bytes, dict[str, str]]:
+    body = json.dumps({"ticket_id": remote_id}).encode()
+    return body, sandbox.zendesk.webhook_headers(body)
+
+
 ZENDESK = SinkHarness(
     kind="zendesk.ticket",
     vendor="zendesk",
@@ -54,6 +69,7 @@ ZENDESK = SinkHarness(
         "subdomain": "sandbox",
         "email": SECRETS["ZENDESK_EMAIL"],
         "api_token": SECRETS["ZENDESK_API_TOKEN"],
+        "webhook_secret": SECRETS["ZENDESK_WEBHOOK_SECRET"],
         "base_url": sandbox.urls["zendesk"],
     },
     params={
@@ -85,6 +101,10 @@ ZENDESK = SinkHarness(
     by_hand=zendesk_by_hand,
     lists=("GET", "/api/v2/incremental/tickets/cursor"),
     page_size="connector.sinks.zendesk.desk.EXPORTED_PER_PAGE",
+    touch=lambda sandbox, remote_id: sandbox.zendesk.comment(int(remote_id), "Called them"),
+    strangers=zendesk_strangers,
+    news_page_size="connector.sinks.zendesk.desk.EXPORTED_PER_PAGE",
+    webhook=zendesk_webhook,
 )
 
 # -- Salesforce ---------------------------------------------------------------------------------
@@ -98,7 +118,8 @@ def salesforce_revoke(sandbox: Sandbox) -> None:
 
 def salesforce_by_hand(sandbox: Sandbox) -> None:
     with sandbox.salesforce.changing():
-        for marker in (None, "order-4711"):
+        number = sandbox.salesforce.state["next_number"]
+        for marker in (None, f"order-{number}"):
             task = {"Subject": "By hand", "NPS_Response_Id__c": marker}
             sandbox.salesforce.tasks.insert(task, by_api=False)
 
@@ -143,6 +164,11 @@ SALESFORCE = SinkHarness(
     by_hand=salesforce_by_hand,
     lists=("GET", "/services/data/v64.0/query"),
     page_size="connector.sandbox.salesforce.api.PAGE",
+    touch=lambda sandbox, remote_id: sandbox.salesforce.start(remote_id),
+    strangers=lambda state: [
+        task["Id"] for task in tasks_of(state) if task["Subject"] == "By hand"
+    ],
+    news_page_size="connector.sandbox.salesforce.api.PAGE",
 )
 
 # -- HubSpot ------------------------------------------------------------------------------------
@@ -194,6 +220,13 @@ HUBSPOT = SinkHarness(
     by_hand=hubspot_by_hand,
     lists=("POST", "/crm/v3/objects/tasks/search"),
     page_size="connector.sinks.hubspot.portal.SEARCHED_PER_PAGE",
+    touch=lambda sandbox, remote_id: sandbox.hubspot.start(remote_id),
+    strangers=lambda state: [
+        number
+        for number, task in state["objects"]["tasks"].items()
+        if task["properties"]["hs_task_subject"] == "By hand"
+    ],
+    news_page_size="connector.sinks.hubspot.following.MOST_WITH_HISTORY",
 )
 
 # -- mail and chat ------------------------------------------------------------------------------

@@ -7,13 +7,25 @@ from collections.abc import Callable
 import pytest
 
 from connector import sinks
-from tests.contract import sink_listing, sink_recovery, sink_troubles
+from tests.contract import (
+    sink_following,
+    sink_listing,
+    sink_news,
+    sink_recovery,
+    sink_troubles,
+)
 from tests.contract.sink_bench import SinkBench
 from tests.contract.sink_harness import SINKS
 
 Check = Callable[[SinkBench], None]
 MakeBench = Callable[..., SinkBench]
-CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS, *sink_listing.CHECKS]
+CHECKS = [
+    *sink_recovery.CHECKS,
+    *sink_troubles.CHECKS,
+    *sink_listing.CHECKS,
+    *sink_following.CHECKS,
+    *sink_news.CHECKS,
+]
 
 
 def name(check: Check) -> str:

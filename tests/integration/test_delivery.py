@@ -13,7 +13,7 @@ from connector import delivery, rounds
 from connector.domain import Receipt
 from connector.errors import LookFirst, Paused, Refused, TryLater
 from connector.ports import Capabilities
-from connector.store import alarms, outbox, sending
+from connector.store import alarms, outbox, sending, suppressions
 
 FINDS = Capabilities(
     opens_case=True, batch=10, can_find=True, look_again_after=timedelta(minutes=2)
@@ -319,7 +319,7 @@ def test_a_suppressed_address_gets_nothing(post):
 
     store = post.world.workspace.store
     digest = hashed("address", "ana@example.com")
-    store.write(lambda c: outbox.suppress(c, digest, "unsubscribed", post.world.now))
+    store.write(lambda c: suppressions.suppress(c, digest, "unsubscribed", post.world.now))
     post.world.answer(id="1", score=8, email="Ana@Example.com")
     post.world.now += timedelta(minutes=11)
     mail = FakeSink(capabilities=Capabilities(to_customer=True))

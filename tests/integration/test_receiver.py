@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from connector import logs
 from connector.engine.serving import WebServer
 from connector.sinks import unsubscribe
-from connector.store import arrivals, outbox
+from connector.store import arrivals, suppressions
 from connector.store.database import StoreDown
 from connector.text import hashed
 from connector.web.receiver import application
@@ -133,7 +133,7 @@ def test_with_the_database_down_the_sender_is_told_to_come_again(web, world, mon
 
 def is_suppressed(world, address: str) -> bool:
     with world.workspace.store.read() as connection:
-        return outbox.is_suppressed(connection, hashed("address", address))
+        return bool(suppressions.why_suppressed(connection, hashed("address", address)))
 
 
 def test_one_click_unsubscribes_and_looking_at_the_page_does_not(web, world):
@@ -147,6 +147,63 @@ def test_one_click_unsubscribes_and_looking_at_the_page_does_not(web, world):
     answer = web.post(link, data={"List-Unsubscribe": "One-Click"}, follow_redirects=False)
     assert answer.status_code == 200
     assert is_suppressed(world, "ana@example.com")
+
+
+@pytest.mark.parametrize("body", ["List-Unsubscribe=One-Click", ""])
+def test_a_mail_program_and_a_person_unsubscribe_by_the_same_link(web, world, body):
+    """RFC 8058: a POST, without cookies, answered without a redirect."""
+    link = f"/u/{unsubscribe.token('ana@example.com', 't0ken', 'es')}"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for _ in range(2):
+        answer = web.post(link, content=body, headers=headers, follow_redirects=False)
+        assert answer.status_code == 200
+        assert not answer.cookies
+        assert answer.headers["Content-Language"] == "es"
+        assert "Listo" in answer.text
+    assert is_suppressed(world, "ana@example.com")
+    again = web.get(link)
+    assert "<button" not in again.text, "who has left already is told so"
+    assert "Listo" in again.text
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "word"),
+    [
+        ("it", "de", "Annulla l&#x27;iscrizione"),
+        ("es-MX", "", "Darme de baja"),
+        ("", "de-AT,de;q=0.9,en;q=0.5", "Abmelden"),
+        ("", "en;q=0.5, fr", "Me désabonner"),
+        ("xx", "yy, *;q=0.1", "Unsubscribe"),
+        ("", "pt;q=0, en", "Unsubscribe"),
+    ],
+)
+def test_the_page_speaks_the_language_of_the_mail_else_of_the_browser(web, known, asked, word):
+    link = f"/u/{unsubscribe.token('ana@example.com', 't0ken', known)}"
+    assert word in web.get(link, headers={"Accept-Language": asked}).text
+
+
+def test_a_wrong_link_says_what_to_do_in_the_language_of_the_browser(web, world):
+    link = unsubscribe.token("ana@example.com", "t0ken", "es")
+    for wrong in (link[:-3], "x", "%3Cscript%3E"):
+        for ask in (web.get, web.post):
+            answer = ask(f"/u/{wrong}", headers={"Accept-Language": "es"})
+            assert answer.status_code == 404
+            assert "Este enlace no es válido" in answer.text
+            assert "responda a ese correo" in answer.text
+            assert "<script" not in answer.text
+    assert not is_suppressed(world, "ana@example.com")
+
+
+def test_while_the_database_is_down_a_person_may_press_again(web, world, monkeypatch):
+    link = f"/u/{unsubscribe.token('ana@example.com', 't0ken')}"
+
+    def down(*_):
+        raise StoreDown("down")
+
+    monkeypatch.setattr(world.workspace.store, "write", down)
+    answer = web.post(link)
+    assert answer.status_code == 503
+    assert "<button" in answer.text
 
 
 def test_a_forged_unsubscribe_link_does_nothing(web, world):

@@ -498,3 +498,83 @@ def test_the_client_sees_refusals(sandbox: Sandbox, client: Client) -> None:
     with pytest.raises(task_errors.ApiException) as refused:
         batch.create({"inputs": [task()]}, _request_timeout=5)
     assert refused.value.headers["Retry-After"] == "7"
+
+
+# -- hands ---------------------------------------------------------------------------------------
+
+
+def by_hand(sandbox: Sandbox, **what: Any) -> requests.Response:
+    url = f"{sandbox.urls['hubspot']}/_sandbox/hands"
+    return requests.post(url, json=what, timeout=5)
+
+
+def with_history(*ids: str) -> dict[str, Any]:
+    names = {"properties": ["hubspot_owner_id"], "propertiesWithHistory": ["hs_task_status"]}
+    return {**names, "inputs": [{"id": one} for one in ids]}
+
+
+def test_people_work_on_tasks_and_the_history_tells_who(sandbox: Sandbox, api: Api) -> None:
+    number = api.create(task()).json()["results"][0]["id"]
+    row = sandbox.hubspot.crm.rows("tasks")[number]
+    for do, more in (
+        ("start", {}),
+        ("reassign", {"to": "casper@example.com"}),
+        ("fill", {"fields": {"nps_cause": "Late invoice"}}),
+        ("complete", {}),
+        ("reopen", {}),
+    ):
+        sandbox.clock.advance(60)
+        before = row["properties"]["hs_lastmodifieddate"]
+        answer = by_hand(sandbox, do=do, task_id=number, **more)
+        assert answer.status_code == 200, answer.text
+        assert row["properties"]["hs_lastmodifieddate"] > before
+    [shown] = api("POST", f"{TASKS}/batch/read", with_history(number)).json()["results"]
+    history = shown["propertiesWithHistory"]["hs_task_status"]
+    told = [(one["value"], one["sourceType"]) for one in history]
+    assert told == [
+        ("IN_PROGRESS", "CRM_UI"),
+        ("COMPLETED", "CRM_UI"),
+        ("IN_PROGRESS", "CRM_UI"),
+        ("NOT_STARTED", "INTEGRATION"),
+    ]
+    assert shown["properties"]["hubspot_owner_id"] == "64492918"
+
+
+def test_a_deleted_task_is_shown_only_to_who_asks_for_deleted_ones(
+    sandbox: Sandbox, api: Api
+) -> None:
+    number = api.create(task()).json()["results"][0]["id"]
+    assert by_hand(sandbox, do="delete", task_id=number).status_code == 200
+    path, body = f"{TASKS}/batch/read", {"properties": [], "inputs": [{"id": number}]}
+    answer = api("POST", path, body)
+    assert answer.status_code == 207
+    assert answer.json()["errors"][0]["context"] == {"ids": [number]}
+    [shown] = api("POST", f"{path}?archived=true", body).json()["results"]
+    assert shown["archived"]
+    assert shown["archivedAt"]
+
+
+def test_history_is_told_of_fifty_at_most_and_odd_ids_are_refused(api: Api) -> None:
+    path = f"{TASKS}/batch/read"
+    assert api("POST", path, with_history(*map(str, range(51)))).status_code == 400
+    assert api("POST", path, with_history("see mail")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"do": "dance"},
+        {"do": "start", "task_id": "1"},
+        {"do": "fill", "task_id": None, "fields": {"hs_task_status": "ODD"}},
+        {"do": "reassign", "task_id": None, "to": "nobody@example.com"},
+    ],
+)
+def test_a_hand_that_slips_changes_nothing(
+    sandbox: Sandbox, api: Api, what: dict[str, Any]
+) -> None:
+    number = api.create(task()).json()["results"][0]["id"]
+    before = dict(sandbox.hubspot.crm.rows("tasks")[number]["properties"])
+    if "task_id" in what:
+        what = what | {"task_id": what["task_id"] or number}
+    assert by_hand(sandbox, **what).status_code == 400
+    assert sandbox.hubspot.crm.rows("tasks")[number]["properties"] == before

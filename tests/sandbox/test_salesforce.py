@@ -465,7 +465,7 @@ def test_simple_salesforce_sees_refusals(sandbox: Sandbox, session: requests.Ses
     with pytest.raises(SalesforceResourceNotFound):
         client.Task.get("00TSx0000000001")
     sandbox.clock.advance(7201)
-    assert client.query("SELECT Id FROM User")["totalSize"] == 3  # logged in again by itself
+    assert client.query("SELECT Id FROM User")["totalSize"] == 4  # logged in again by itself
     sandbox.salesforce.state["settings"]["requests_per_day"] = 0
     with pytest.raises(SalesforceRefusedRequest, match="REQUEST_LIMIT_EXCEEDED"):
         client.query("SELECT Id FROM User")
@@ -473,3 +473,75 @@ def test_simple_salesforce_sees_refusals(sandbox: Sandbox, session: requests.Ses
     sandbox.salesforce.tokens.expire_all()
     with pytest.raises(SalesforceExpiredSession):
         client.query("SELECT Id FROM User")
+
+
+# -- hands ---------------------------------------------------------------------------------------
+
+
+def by_hand(sandbox: Sandbox, vendor: str, **what: Any) -> requests.Response:
+    return requests.post(f"{sandbox.urls[vendor]}/_sandbox/hands", json=what, timeout=5)
+
+
+def test_people_work_on_tasks_and_every_change_is_stamped(sandbox: Sandbox, api: Api) -> None:
+    api.upsert(task())
+    [row] = sandbox.salesforce.all_tasks()
+    made = row["SystemModstamp"]
+    for number, (do, more) in enumerate(
+        [
+            ("start", {}),
+            ("reassign", {"to": "marta@example.com"}),
+            ("fill", {"fields": {"NPS_Cause__c": "Late invoice"}, "by": "marta@example.com"}),
+            ("complete", {}),
+            ("reopen", {}),
+        ],
+        1,
+    ):
+        sandbox.clock.advance(60)
+        before = row["SystemModstamp"]
+        answer = by_hand(sandbox, "salesforce", do=do, task_id=row["Id"], **more)
+        assert answer.status_code == 200, answer.text
+        assert row["SystemModstamp"] > before, number
+        assert row["LastModifiedById"] != row["CreatedById"]
+        assert (row["CompletedDateTime"] is not None) == (do == "complete")
+    assert row["OwnerId"] != row["CreatedById"]
+    fields = "SELECT Id, IsDeleted, Owner.Name FROM Task"
+    seen = f"{fields} WHERE SystemModstamp > {made[:-5]}Z ORDER BY SystemModstamp, Id"
+    assert [one["Owner"]["Name"] for one in api.rows(seen)] == ["Marta Manager"]
+    by_hand(sandbox, "salesforce", do="delete", task_id=row["Id"])
+    assert api.rows(seen) == []
+    binned = api("GET", "queryAll/", params={"q": seen}).json()["records"]
+    assert [one["IsDeleted"] for one in binned] == [True]
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ({"do": "dance"}, "complete, delete, fill, reassign, reopen, start"),
+        ({"do": "start", "task_id": "00T"}, "00T"),
+        ({"do": "start", "task_id": None, "by": "nobody"}, "there is no user nobody"),
+        ({"do": "fill", "task_id": None, "fields": {"Status": "Odd"}}, "restricted picklist"),
+        ({"task_id": None}, "do"),
+    ],
+)
+def test_a_hand_that_slips_changes_nothing(
+    sandbox: Sandbox, api: Api, what: dict[str, Any], words: str
+) -> None:
+    api.upsert(task())
+    [row] = sandbox.salesforce.all_tasks()
+    before = dict(row)
+    if "task_id" in what:
+        what = what | {"task_id": what["task_id"] or row["Id"]}
+    answer = by_hand(sandbox, "salesforce", **what)
+    assert answer.status_code == 400
+    assert words in answer.text
+    assert row == before
+
+
+def test_hidden_fields_and_odd_ids_are_refused_in_a_query(sandbox: Sandbox, api: Api) -> None:
+    sandbox.salesforce.state["settings"]["hidden_fields"] = ["NPS_Cause__c"]
+    for soql, code in (
+        ("SELECT NPS_Cause__c FROM Task", "INVALID_FIELD"),
+        ("SELECT Id FROM Task WHERE Id IN ('4711')", "INVALID_QUERY_FILTER_OPERATOR"),
+    ):
+        answer = api.query(soql)
+        assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)

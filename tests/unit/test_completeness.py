@@ -13,7 +13,9 @@ from connector import catalog, sinks, sources
 from connector.ports import Params, SinkSettings, SourceSettings
 from connector.sandbox import Sandbox
 from tests.contract import (
+    sink_following,
     sink_listing,
+    sink_news,
     sink_recovery,
     sink_troubles,
     source_checks,
@@ -31,7 +33,13 @@ HEADINGS = {
 SINK_TYPES = catalog.sink_types()
 PAGES = [("sources", type) for type in sources.REGISTRY] + [("sinks", type) for type in SINK_TYPES]
 SOURCE_CHECKS = [*source_checks.CHECKS, *source_polling.CHECKS]
-SINK_CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS, *sink_listing.CHECKS]
+SINK_CHECKS = [
+    *sink_recovery.CHECKS,
+    *sink_troubles.CHECKS,
+    *sink_listing.CHECKS,
+    *sink_following.CHECKS,
+    *sink_news.CHECKS,
+]
 
 
 def page(part: str, type: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from datetime import timedelta
 
-from connector.sandbox.core import Call, Clock, Refusal, Reply, Route, Vendor
+from connector.sandbox.core import Call, Clock, Refusal, Reply, Route
 from connector.sandbox.hubspot.answers import (
     ItemError,
     Row,
@@ -17,6 +17,7 @@ from connector.sandbox.hubspot.answers import (
 )
 from connector.sandbox.hubspot.batches import Batches, Input, names_in
 from connector.sandbox.hubspot.crm import Crm
+from connector.sandbox.hubspot.hands import Staffed
 from connector.sandbox.hubspot.limits import Limits
 from connector.sandbox.hubspot.schema import MARKER, seeds
 from connector.sandbox.hubspot.search import search
@@ -24,7 +25,7 @@ from connector.sandbox.hubspot.search import search
 KINDS = ("contacts", "companies", "tasks")
 
 
-class HubSpot(Vendor):
+class HubSpot(Staffed):
     """Own fault: half_batch (every second item of a write is refused with a validation error)."""
 
     name = "hubspot"
@@ -115,7 +116,7 @@ class HubSpot(Vendor):
         return Reply(200, shown(row))
 
     def _archive(self, call: Call) -> Reply:
-        self._found(call)["archived"] = True
+        self.crm.archive(self._found(call))
         return Reply(204)
 
     def _search(self, call: Call) -> Reply:
@@ -131,7 +132,11 @@ class HubSpot(Vendor):
 
     def _owners(self, call: Call) -> Reply:
         email = call.q("email")
-        owners = [one for one in self.state["owners"] if email in (None, one["email"])]
+        owners = [
+            one
+            for one in self.state["owners"]
+            if email in (None, one["email"]) and one["archived"] == (call.q("archived") == "true")
+        ]
         start, limit = int(call.q("after") or 0), min(int(call.q("limit") or 100), 500)
         body: Row = {"results": owners[start : start + limit]}
         if start + limit < len(owners):
@@ -169,21 +174,6 @@ class HubSpot(Vendor):
         return Reply(200, {"portalId": 1, "accountType": "STANDARD", "timeZone": zone})
 
     # -- what tests and the demo do ------------------------------------------------------------
-
-    def touch_by_agent(self, task_id: str, **properties: str) -> Row:
-        """A sales user changes properties of a task."""
-        with self.changing():
-            row = self.crm.rows("tasks")[task_id]
-            self.crm.check("tasks", properties, row)
-            self.crm.update("tasks", row, properties)
-            return row
-
-    def complete(self, task_id: str) -> Row:
-        return self.touch_by_agent(task_id, hs_task_status="COMPLETED")
-
-    def delete(self, task_id: str) -> None:
-        with self.changing():
-            self.crm.rows("tasks")[task_id]["archived"] = True
 
     def tasks(self) -> list[Row]:
         """Every task that is not deleted, oldest first."""

@@ -15,6 +15,7 @@ from connector.sandbox.hubspot.crm import Crm
 from connector.sandbox.hubspot.schema import MARKER
 
 MOST_INPUTS = 100
+MOST_WITH_HISTORY = 50
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,25 @@ class Batches:
     def read(self, call: Call) -> Reply:
         """Unknown ones make the answer a 207 with one error that lists them."""
         kind, body = call.params["kind"], call.object()
-        names = names_in(body)
+        names, with_history = names_in(body), names_in(body, "propertiesWithHistory")
+        archived = call.q("archived") == "true"
+        if with_history and len(_inputs(body)) > MOST_WITH_HISTORY:
+            raise invalid(f"With history, the maximum batch size is {MOST_WITH_HISTORY}")
         found: dict[str, Row] = {}
         unknown: list[str] = []
         for one in _inputs(body):
             if not isinstance(one, dict) or not isinstance(one.get("id"), str):
                 raise invalid("Invalid input JSON: id must be a string")
-            row = self.crm.find(kind, one["id"], body.get("idProperty"))
+            if not body.get("idProperty") and not one["id"].isdecimal():
+                raise invalid(f"Invalid input JSON: {one['id']} is no record id")
+            row = self.crm.find(kind, one["id"], body.get("idProperty"), archived)
             if row is None:
                 unknown.append(one["id"])
             else:
-                found[row["id"]] = shown(row, names)
+                found[row["id"]] = shown(row, [*names, *with_history])
+                if with_history:
+                    told = {name: self.crm.history(row["id"], name) for name in with_history}
+                    found[row["id"]]["propertiesWithHistory"] = told
         errors = [missing(kind, unknown)] if unknown else []
         return batch(200, list(found.values()), errors, self.clock.now())
 
@@ -161,9 +170,9 @@ class Batches:
             raise error.refusal() from None
 
 
-def names_in(body: Row) -> list[str]:
-    """The names in `properties` of a read or a search; raises `Refusal` 400."""
-    names = body.get("properties") or []
+def names_in(body: Row, field: str = "properties") -> list[str]:
+    """The names of properties in a read or a search; raises `Refusal` 400."""
+    names = body.get(field) or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise invalid("Invalid input JSON: properties must be a list of names")
     return names

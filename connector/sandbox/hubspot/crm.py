@@ -9,6 +9,7 @@ from connector.sandbox.core import Clock
 from connector.sandbox.hubspot.answers import ItemError, Row, invalid, stamp
 from connector.sandbox.hubspot.schema import ASSOCIATIONS, REQUIRED
 
+WITH_HISTORY = frozenset({"hs_task_status", "hubspot_owner_id"})  # all that anybody asks for
 CATEGORIES = ("HUBSPOT_DEFINED", "USER_DEFINED", "INTEGRATOR_DEFINED")
 
 
@@ -30,7 +31,9 @@ class Crm:
         properties = self.state["properties"][kind].values()
         return [one["name"] for one in properties if one["hasUniqueValue"]]
 
-    def find(self, kind: str, value: str, id_property: str | None) -> Row | None:
+    def find(
+        self, kind: str, value: str, id_property: str | None, archived: bool = False
+    ) -> Row | None:
         """By id, or by a property that is unique; raises `Refusal` 400 when it is not."""
         if id_property in (None, "hs_object_id"):
             number: str | None = value
@@ -39,7 +42,7 @@ class Crm:
         else:
             number = self._holder(kind, str(id_property), value)
         row = self.rows(kind).get(number or "")
-        return row if row and not row["archived"] else None
+        return row if row and row["archived"] == archived else None
 
     def create(self, kind: str, properties: Row, targets: list[tuple[str, int]]) -> Row:
         number, now = str(self.state["next_id"]), stamp(self.clock.now())
@@ -62,13 +65,35 @@ class Crm:
         self.rows(kind)[number] = row
         self.state["associations"] += [[number, to, type_id] for to, type_id in targets]
         self.state["made"][kind.removesuffix("s")] += 1
+        self._remember(kind, row, row["properties"], now, None)
         self._settle(kind, row)
         return row
 
-    def update(self, kind: str, row: Row, properties: Row) -> None:
+    def archive(self, row: Row) -> None:
+        row |= {"archived": True, "archivedAt": stamp(self.clock.now())}
+
+    def history(self, number: str, name: str) -> list[Row]:
+        """What a property of a task has been, the newest first."""
+        found: list[Row] = self.state.get("history", {}).get(number, {}).get(name, [])
+        return found
+
+    def _remember(self, kind: str, row: Row, changes: Row, now: str, user: int | None) -> None:
+        if kind != "tasks":
+            return
+        kept = self.state.setdefault("history", {}).setdefault(row["id"], {})
+        for name in WITH_HISTORY & changes.keys():
+            entry = {"value": changes[name], "timestamp": now}
+            entry |= {"sourceType": "CRM_UI" if user else "INTEGRATION", "sourceId": str(user or 1)}
+            kept[name] = [entry | ({"updatedByUserId": user} if user else {}), *kept.get(name, [])]
+
+    def update(self, kind: str, row: Row, properties: Row, user: int | None = None) -> None:
+        """`user`: the person who does it by hand; None for this API."""
         now = stamp(self.clock.now())
         row["updatedAt"] = now
         prefix = "hs_" if kind == "tasks" else ""
+        old = row["properties"]
+        changed = {name: value for name, value in properties.items() if old.get(name) != value}
+        self._remember(kind, row, changed, now, user)
         row["properties"] |= {**properties, f"{prefix}lastmodifieddate": now}
         self._settle(kind, row)
 

@@ -79,6 +79,8 @@ def seeds() -> Row:
         _property("hs_createdate", "datetime"),
         _property("hs_lastmodifieddate", "datetime"),
         _property(MARKER, unique=True),
+        _property("nps_cause"),
+        _property("nps_action_taken"),
     )
     people = (
         _property("email", unique=True),

@@ -6,8 +6,9 @@ import base64
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from connector.sandbox.core import Call, Clock, Refusal, Reply, Route, Vendor
+from connector.sandbox.core import Call, Clock, Refusal, Reply, Route
 from connector.sandbox.salesforce import soql
+from connector.sandbox.salesforce.hands import Staffed
 from connector.sandbox.salesforce.oauth import Tokens
 from connector.sandbox.salesforce.schema import (
     MARKER,
@@ -15,12 +16,11 @@ from connector.sandbox.salesforce.schema import (
     Row,
     describe,
     person,
-    record_id,
     seeds,
     with_checksum,
 )
 from connector.sandbox.salesforce.soql import refused
-from connector.sandbox.salesforce.tasks import RecordError, Tasks, duplicate, stamp
+from connector.sandbox.salesforce.tasks import RecordError, Tasks, duplicate
 
 MOST_RECORDS = 200
 LONGEST_REQUEST = 16_384  # bytes of URI and headers together
@@ -29,7 +29,7 @@ DAY_SECONDS = 86_400
 T = TypeVar("T")
 
 
-class Salesforce(Vendor):
+class Salesforce(Staffed):
     """Any API version. Own faults, acted out by the batch upsert:
 
     lock_row        every item answers UNABLE_TO_LOCK_ROW, nothing is written
@@ -125,7 +125,7 @@ class Salesforce(Vendor):
 
     def _page(self, text: str, deleted: bool, start: int, version: str) -> Row:
         records = self.state["records"]
-        query = soql.Parser(text, records).query()
+        query = soql.Parser(text, records, self._hidden()).query()
         rows = soql.run(query, records, deleted)
         shown = [_selected(records, query, row, version) for row in rows[start : start + PAGE]]
         done = start + PAGE >= len(rows)
@@ -140,9 +140,15 @@ class Salesforce(Vendor):
         if call.params["kind"] not in OBJECTS:
             raise _not_found()
         shown = describe(call.params["kind"])
-        if not self.state["settings"]["has_marker_field"]:
-            shown["fields"] = [one for one in shown["fields"] if one["name"] != MARKER]
+        hidden = self._hidden() if call.params["kind"] == "Task" else ()
+        shown["fields"] = [one for one in shown["fields"] if one["name"] not in hidden]
         return Reply(200, shown)
+
+    def _hidden(self) -> frozenset[str]:
+        """Fields of Task that this organisation does not have, or does not show us."""
+        settings = self.state["settings"]
+        marker = () if settings["has_marker_field"] else (MARKER,)
+        return frozenset((*settings.get("hidden_fields", ()), *marker))
 
     def _get(self, call: Call) -> Reply:
         rows = self.state["records"].get(call.params["kind"], {})
@@ -184,7 +190,7 @@ class Salesforce(Vendor):
         return Reply(204)
 
     def _delete(self, call: Call) -> Reply:
-        self._task(call)["IsDeleted"] = True
+        self.tasks.delete(self._task(call))
         return Reply(204)
 
     def _upsert(self, call: Call) -> Reply:
@@ -246,22 +252,7 @@ class Salesforce(Vendor):
         except RecordError as refusal:
             return {"success": False, "errors": [refusal.error]}
 
-    # -- what tests and the demo do as somebody of the sales team ------------------------------
-
-    def touch_by_agent(self, task_id: str, **changes: Any) -> Row:
-        """A sales user changes fields of a task."""
-        with self.changing():
-            row = self.tasks.rows[task_id]
-            self.tasks.update(row, self.tasks.parse(changes), record_id("User", 2))
-            return row
-
-    def complete(self, task_id: str) -> Row:
-        return self.touch_by_agent(task_id, Status="Completed")
-
-    def delete(self, task_id: str) -> None:
-        with self.changing():
-            row = self.tasks.rows[task_id]
-            row |= {"IsDeleted": True, "SystemModstamp": stamp(self.clock)}
+    # -- what tests and the demo see and add ---------------------------------------------------
 
     def all_tasks(self) -> list[Row]:
         """Every task that is not deleted, oldest first."""

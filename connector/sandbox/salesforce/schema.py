@@ -89,6 +89,9 @@ OBJECTS: dict[str, dict[str, Field]] = {
         "ReminderDateTime": Field("datetime"),
         "TaskSubtype": Field("picklist", values=("Task", "Call", "Email")),
         "IsClosed": _read_only("boolean"),
+        "CompletedDateTime": _read_only("datetime"),
+        "NPS_Cause__c": _text(255),
+        "NPS_Action_Taken__c": _text(255),
         MARKER: Field("string", 255, marker=True),
     },
 }
@@ -148,7 +151,8 @@ def describe(kind: str) -> Row:
 
 
 def seeds() -> Row:
-    """Two users, two accounts, four contacts of whom two share an address, two leads."""
+    """Four users of whom one has left, two accounts, four contacts of whom two share an address,
+    two leads."""
     state: Row = {
         "settings": {
             "consumer_key": SECRETS["SALESFORCE_CONSUMER_KEY"],
@@ -157,6 +161,7 @@ def seeds() -> Row:
             "token_seconds": 7200,
             "requests_per_day": 100_000,
             "has_marker_field": True,
+            "hidden_fields": [],
         },
         "tokens": {},
         "usage": [0, 0],
@@ -166,7 +171,8 @@ def seeds() -> Row:
         "records": {kind: {} for kind in OBJECTS},
     }
     users, accounts = state["records"]["User"], state["records"]["Account"]
-    for number, name in ((1, "Connector Integration"), (2, "Sonia Sales"), (3, "Xavier Left")):
+    people_here = ("Connector Integration", "Sonia Sales", "Xavier Left", "Marta Manager")
+    for number, name in enumerate(people_here, 1):
         email = f"{name.split()[0].lower()}@example.com"
         row: Row = {"Id": record_id("User", number), "Name": name, "IsActive": number != 3}
         users[row["Id"]] = row | {"Username": email, "Email": email}

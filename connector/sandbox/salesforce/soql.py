@@ -42,6 +42,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
 _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -84,10 +85,13 @@ def tokens(text: str) -> list[Token]:
 class Parser:
     """Recursive descent over the tokens of one query."""
 
-    def __init__(self, text: str, records: dict[str, dict[str, Row]]) -> None:
+    def __init__(
+        self, text: str, records: dict[str, dict[str, Row]], hidden: frozenset[str] = frozenset()
+    ) -> None:
         self.tokens = [*tokens(text), Token("end", "")]
         self.place = 0
         self.records = records
+        self.hidden = hidden
         self.kind = ""
 
     def query(self) -> Query:
@@ -175,6 +179,9 @@ class Parser:
                 "INVALID_FIELD",
                 f"value of filter criterion for field '{name}' must be of type {kind}",
             )
+        if kind == "id" and not _RECORD_ID.fullmatch(token.text[1:-1]):
+            text = f"invalid ID field: {token.text[1:-1]}"
+            raise refused("INVALID_QUERY_FILTER_OPERATOR", text)
         if token.kind == "word" and token.text.lower() not in ("true", "false"):
             raise malformed("unexpected token")
         return _literal(token, kind)
@@ -189,7 +196,7 @@ class Parser:
                 raise refused("INVALID_FIELD", f"Didn't understand relationship '{head}'")
             kind, head = OBJECTS[kind][RELATIONS[relation]].refers_to[0], f"{relation}."
         known = next((f for f in OBJECTS[kind] if f.lower() == tail.lower()), None)
-        if known is None:
+        if known is None or (kind == "Task" and known in self.hidden):
             raise refused("INVALID_FIELD", f"No such column '{tail}' on entity '{kind}'.")
         return head + known
 

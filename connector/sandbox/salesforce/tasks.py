@@ -89,6 +89,12 @@ class Tasks:
         row |= fields
         self._settle(row, user_id or with_checksum(API_USER), stamp(self.clock))
 
+    def delete(self, row: Row, user_id: str | None = None) -> None:
+        """Into the recycle bin, where `queryAll` still sees it."""
+        by, now = user_id or with_checksum(API_USER), stamp(self.clock)
+        row |= {"IsDeleted": True, "SystemModstamp": now}
+        row |= {"LastModifiedDate": now, "LastModifiedById": by}
+
     def _settle(self, row: Row, user_id: str, now: str) -> None:
         """Derived fields; ids are always kept with 18 characters."""
         for name in ("WhoId", "WhatId", "OwnerId"):
@@ -97,6 +103,7 @@ class Tasks:
         contact = self.state["records"]["Contact"].get(row["WhoId"])
         row["AccountId"] = row["WhatId"] or (contact or {}).get("AccountId")
         row["IsClosed"] = row["Status"] == "Completed"
+        row["CompletedDateTime"] = (row["CompletedDateTime"] or now) if row["IsClosed"] else None
         if row[MARKER]:
             self.state["task_by_marker"][row[MARKER].casefold()] = row["Id"]
         row |= {"LastModifiedDate": now, "LastModifiedById": user_id, "SystemModstamp": now}

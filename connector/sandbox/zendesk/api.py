@@ -1,4 +1,4 @@
-"""Zendesk's routes, authentication, idempotency keys, and what tests do as an agent."""
+"""Zendesk's routes, authentication, idempotency keys."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import hmac
 import json
 from typing import Any
 
-from connector.sandbox.core import Call, Clock, Refusal, Reply, Route, Vendor
+from connector.sandbox.core import Call, Clock, Refusal, Reply, Route
 from connector.sandbox.zendesk import lists
-from connector.sandbox.zendesk.desk import AGENT_ID, LOCALES, Desk, Row, seeds, stamp
+from connector.sandbox.zendesk.desk import AGENT_ID, LOCALES, Row
+from connector.sandbox.zendesk.hands import Hands
 from connector.sandbox.zendesk.jobs import Jobs
 from connector.sandbox.zendesk.limits import Limits
 from connector.sandbox.zendesk.tickets import clean, record_invalid
@@ -19,19 +20,19 @@ KEY_SECONDS = 7200  # an Idempotency-Key is forgotten after two hours
 KEY_LENGTH = 255
 MOST_COMMENTS = 5000
 MOST_TICKETS = 100
+MOST_SHOWN = 100
 EXPORT_LAG_SECONDS = 60
 _JSON = {"content-type": "application/json; charset=utf-8"}
 
 
-class Zendesk(Vendor):
+class Zendesk(Hands):
     """Own fault: half_batch (every second item of a job fails). Paths may end in `.json`."""
 
     name = "zendesk"
     own_faults = frozenset({"half_batch"})
 
     def __init__(self, clock: Clock, state: Row) -> None:
-        super().__init__(clock, state or seeds())
-        self.desk = Desk(self.state, clock)
+        super().__init__(clock, state)
         self.jobs = Jobs(self.state, clock)
         self.limits = Limits(self.state, clock)
 
@@ -58,6 +59,7 @@ class Zendesk(Vendor):
             ("GET", f"{v2}/ticket_fields", lambda c: self._listed(c, "ticket_fields")),
             ("GET", f"{v2}/locales", self._locales),
             ("GET", f"{v2}/users/me", self._me),
+            ("GET", f"{v2}/users/show_many", self._show_users),
             ("GET", f"{v2}/users/search", self._search_users),
             ("GET", f"{v2}/users/{{id}}", self._show_user),
             ("GET", f"{v2}/users/{{id}}/groups", self._groups_of),
@@ -198,9 +200,16 @@ class Zendesk(Vendor):
         return Reply(200, lists.page(call, "tickets", rows))
 
     def _show_many(self, call: Call) -> Reply:
-        numbers = (call.q("ids") or "").split(",")
-        rows = [ticket for number in numbers if (ticket := self.desk.ticket(number))]
-        return Reply(200, lists.page(call, "tickets", rows[:MOST_TICKETS]))
+        hidden = {str(one) for one in self.state["archived"]}
+        rows = [
+            ticket
+            for number in _ids(call)
+            if number not in hidden and (ticket := self.desk.ticket(number))
+        ]
+        more = {}
+        if "metric_sets" in (call.q("include") or "").split(","):
+            more = {"metric_sets": [self.desk.metrics(ticket) for ticket in rows]}
+        return Reply(200, lists.page(call, "tickets", rows, **more))
 
     def _search(self, call: Call) -> Reply:
         lag = self.state["settings"]["search_lag_seconds"]
@@ -212,8 +221,16 @@ class Zendesk(Vendor):
 
     def _incremental(self, call: Call) -> Reply:
         self.limits.take("incremental", self.state["settings"]["incremental_per_minute"])
+        if self.state["users"][str(AGENT_ID)]["role"] != "admin":
+            text = "You do not have access to this page. Please contact the account owner"
+            raise Refusal(403, {"error": {"title": "Forbidden", "message": text}})
         newest = self.clock.timestamp() - EXPORT_LAG_SECONDS
-        return Reply(200, lists.since(list(self.state["tickets"].values()), call, newest))
+        found = lists.since(list(self.state["tickets"].values()), call, newest)
+        if "metric_sets" in (call.q("include") or "").split(","):
+            found["tickets"] = [
+                {**ticket, "metric_set": self.desk.metrics(ticket)} for ticket in found["tickets"]
+            ]
+        return Reply(200, found)
 
     def _create_many(self, call: Call) -> Reply:
         sent = _batch(call)
@@ -275,6 +292,11 @@ class Zendesk(Vendor):
             raise Refusal(404, {"error": "RecordNotFound", "description": "Not found"})
         return Reply(200, {"user": user})
 
+    def _show_users(self, call: Call) -> Reply:
+        users = self.state["users"]
+        rows = [users[number] for number in _ids(call) if number in users]
+        return Reply(200, lists.page(call, "users", rows))
+
     def _groups_of(self, call: Call) -> Reply:
         numbers = self.state["memberships"].get(call.params["id"], [])
         rows = [group for group in self.state["groups"] if group["id"] in numbers]
@@ -286,51 +308,18 @@ class Zendesk(Vendor):
         rows = [u for u in users if wanted in (u["email"].casefold(), u["name"].casefold())]
         return Reply(200, lists.page(call, "users", rows))
 
-    # -- what tests and the demo do at the desk ------------------------------------------------
-
-    def touch_by_agent(self, ticket_id: int, agent_id: int = 9002, **changes: Any) -> Row:
-        """An agent changes a ticket (any ticket field; `comment={"body": ..., "public": ...}`)."""
-        with self.changing():
-            ticket: Row = self.state["tickets"][str(ticket_id)]
-            fields = clean(self.desk, changes, ticket, agent_id)
-            self.desk.update(ticket, fields, agent_id, {})
-            return ticket
-
-    def solve(self, ticket_id: int) -> Row:
-        return self.touch_by_agent(ticket_id, status="solved")
-
-    def close(self, ticket_id: int) -> Row:
-        return self.touch_by_agent(ticket_id, status="closed")
-
-    def delete(self, ticket_id: int) -> None:
-        with self.changing():
-            ticket = self.state["tickets"][str(ticket_id)]
-            self.desk.update(ticket, {"status": "deleted", "custom": {}}, 9002, {})
-
-    def archive(self, ticket_id: int) -> None:
-        """Old closed tickets leave every list; only GET by id still finds them."""
-        with self.changing():
-            self.state["archived"].append(ticket_id)
-
-    def tickets(self) -> list[Row]:
-        """Every ticket that is not deleted, oldest first."""
-        with self.lock:
-            return [t for t in self.state["tickets"].values() if t["status"] != "deleted"]
-
-    def webhook_headers(self, body: bytes) -> dict[str, str]:
-        """The signature headers with which Zendesk would deliver this body."""
-        at = stamp(self.clock.now())
-        secret = self.state["settings"]["webhook_secret"].encode()
-        mac = hmac.new(secret, at.encode() + body, hashlib.sha256).digest()
-        return {
-            "X-Zendesk-Webhook-Signature": base64.b64encode(mac).decode(),
-            "X-Zendesk-Webhook-Signature-Timestamp": at,
-            "Content-Type": "application/json",
-        }
-
 
 def _wrapped(body: Any, name: str) -> Any:
     return body.get(name) if isinstance(body, dict) else None
+
+
+def _ids(call: Call) -> list[str]:
+    """The `ids` of a show_many; Zendesk takes a hundred."""
+    numbers = (call.q("ids") or "").split(",")
+    if len(numbers) > MOST_SHOWN or not all(number.isdigit() for number in numbers):
+        text = f"ids: give 1 to {MOST_SHOWN} ids, separated by commas"
+        raise Refusal(400, {"error": "InvalidValue", "description": text})
+    return numbers
 
 
 def _batch(call: Call) -> list[Any]:

@@ -11,6 +11,7 @@ from connector.sandbox.credentials import SECRETS
 Row = dict[str, Any]
 
 AGENT_ID = 9001  # the agent whose token the connector uses
+DONE = ("solved", "closed")
 LOCALES = [(1, "en-US"), (2, "es"), (8, "de"), (16, "fr"), (19, "pt-BR"), (22, "it")]
 CHANGEABLE = (
     "subject",
@@ -54,11 +55,11 @@ def seeds() -> Row:
         ],
         "brands": [{"id": 370001, "name": "Sandbox", "active": True}],
         "users": {
-            str(number): user(number, name, email, "agent")
-            for number, name, email in (
-                (AGENT_ID, "Connector Agent", SECRETS["ZENDESK_EMAIL"]),
-                (9002, "Ana Soporte", "ana@example.com"),
-                (9003, "Bruno Cuidado", "bruno@example.com"),
+            str(number): user(number, name, email, role)
+            for number, name, email, role in (
+                (AGENT_ID, "Connector Agent", SECRETS["ZENDESK_EMAIL"], "admin"),
+                (9002, "Ana Soporte", "ana@example.com", "agent"),
+                (9003, "Bruno Cuidado", "bruno@example.com", "agent"),
             )
         },
         "ticket_fields": [
@@ -73,12 +74,29 @@ def seeds() -> Row:
                     for name in ("promoter", "passive", "detractor")
                 ],
             },
+            {
+                "id": 360012347,
+                "title": "Root cause",
+                "type": "tagger",
+                "active": True,
+                "custom_field_options": [
+                    {"name": "Billing::Charged twice", "value": "cause_charged_twice"},
+                    {"name": "Billing::Refund late", "value": "cause_refund_late"},
+                    {"name": "Slow support", "value": "cause_slow_support"},
+                ],
+            },
+            {"id": 360012348, "title": "Action taken", "type": "text", "active": True},
         ],
         "memberships": {str(number): [360001, 360002, 360003] for number in (AGENT_ID, 9002, 9003)},
         "tickets": {},
         "comments": {},
         "audits": {},
         "archived": [],
+        "solved": {},  # ticket id -> when it was last solved, and how often it was reopened
+        "trigger": {},
+        "webhook": {"url": "", "form": "trigger", "mood": "prompt"},
+        "unsent": [],  # bodies of webhooks that are held back
+        "called": [],  # what each call of the webhook was answered; 0 for silence
         "idempotency": {},
         "jobs": {},
         "mailed": [],
@@ -170,9 +188,27 @@ class Desk:
         events.insert(0, self._comment(ticket, comment, author_id))
         return ticket, self._audit(ticket, author_id, metadata, events)
 
-    def update(self, ticket: Row, fields: Row, author_id: int, metadata: Row) -> Row:
-        """The audit of the change."""
+    def update(
+        self,
+        ticket: Row,
+        fields: Row,
+        author_id: int,
+        metadata: Row,
+        channel: str = "",
+        rel: str | None = None,
+    ) -> Row:
+        """The audit of the change. A new ticket that gets an assignee is open."""
+        if ticket["status"] == "new" and fields.get("assignee_id") and "status" not in fields:
+            fields = {**fields, "status": "open"}
+        events = self.apply(ticket, fields)
+        if comment := fields.get("comment"):
+            events.insert(0, self._comment(ticket, comment, author_id))
+        return self._audit(ticket, author_id, metadata, events, channel, rel)
+
+    def apply(self, ticket: Row, fields: Row) -> list[Row]:
+        """The events of the changes."""
         events: list[Row] = []
+        before = ticket["status"]
         for name in CHANGEABLE:
             if name in fields and fields[name] != ticket[name]:
                 events.append(self._change(name, fields[name], ticket[name]))
@@ -182,11 +218,29 @@ class Desk:
             if new != slot["value"]:
                 events.append(self._change(str(slot["id"]), new, slot["value"]))
                 slot["value"] = new
-        if comment := fields.get("comment"):
-            events.insert(0, self._comment(ticket, comment, author_id))
         ticket["updated_at"] = self.now()
         ticket["generated_timestamp"] = int(self.clock.timestamp())
-        return self._audit(ticket, author_id, metadata, events)
+        self._count(ticket, before)
+        return events
+
+    def _count(self, ticket: Row, before: str) -> None:
+        """Closed without being solved first counts as solved then."""
+        known = self.state["solved"].setdefault(str(ticket["id"]), {"at": None, "reopens": 0})
+        if before not in DONE and ticket["status"] in DONE:
+            known["at"] = self.now()
+        if before in DONE and ticket["status"] not in (*DONE, "deleted"):
+            known["reopens"] += 1
+
+    def metrics(self, ticket: Row) -> Row:
+        """The part of the ticket's metric set that was asked for by somebody yet."""
+        known = self.state["solved"].get(str(ticket["id"]), {"at": None, "reopens": 0})
+        return {
+            "ticket_id": ticket["id"],
+            "created_at": ticket["created_at"],
+            "updated_at": ticket["updated_at"],
+            "solved_at": known["at"],
+            "reopens": known["reopens"],
+        }
 
     def _comment(self, ticket: Row, comment: Row, author_id: int) -> Row:
         author = comment.get("author_id", author_id)
@@ -213,14 +267,25 @@ class Desk:
     def _event(self, kind: str, **values: Any) -> Row:
         return {"id": self.next_id(), "type": kind, **values}
 
-    def _audit(self, ticket: Row, author_id: int, metadata: Row, events: list[Row]) -> Row:
+    def _audit(
+        self,
+        ticket: Row,
+        author_id: int,
+        metadata: Row,
+        events: list[Row],
+        channel: str = "",
+        rel: str | None = None,
+    ) -> Row:
         audit = {
             "id": self.next_id(),
             "ticket_id": ticket["id"],
             "created_at": self.now(),
             "author_id": author_id,
             "metadata": {"system": {}, "custom": metadata},
-            "via": {"channel": "api" if author_id == AGENT_ID else "web"},
+            "via": {
+                "channel": channel or ("api" if author_id == AGENT_ID else "web"),
+                "source": {"from": {}, "to": {}, "rel": rel},
+            },
             "events": events,
         }
         self.state["audits"][str(ticket["id"])].append(audit)

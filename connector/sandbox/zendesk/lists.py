@@ -84,6 +84,9 @@ def since(tickets: list[Row], call: Call, newest: float) -> Row:
     """One page of the incremental cursor export: changed at or after `start_time`, oldest first."""
     limit = int(call.q("per_page") or "1000")
     cursor = call.q("cursor")
+    if cursor is not None and call.q("start_time") is not None:
+        text = "Give start_time or cursor, not both"
+        raise Refusal(400, {"error": "InvalidValue", "description": text})
     if cursor is None:
         start = call.q("start_time") or ""
         if not start.isdigit() or int(start) > newest:

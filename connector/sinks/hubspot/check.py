@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from connector.domain import Finding
@@ -26,6 +27,7 @@ def check(
             Finding(ok=True, subject="token", message="HubSpot lets us read contacts"),
             _marker_property(settings, portal, now),
             _owners(settings, owners, now),
+            *_told_by_people(settings, portal, now),
         ]
     except ConnectorError as error:
         return [Finding(ok=False, subject="token", message=str(error))]
@@ -53,6 +55,21 @@ def _marker_property(settings: HubSpotSettings, portal: Portal, now: datetime) -
             cure=f"create another one: {CREATE}; then set unique_property to its name",
         )
     return Finding(ok=True, subject=name, message="unique values: one task per case")
+
+
+def _told_by_people(settings: HubSpotSettings, portal: Portal, now: datetime) -> Iterator[Finding]:
+    """The properties in which people say why, and what they have done."""
+    wanted = {"cause_field": settings.cause_field, "action_field": settings.action_field}
+    for setting, name in wanted.items():
+        if name and portal.task_property(name, now):
+            yield Finding(ok=True, subject=setting, message=f"{name} can be read")
+        elif name:
+            yield Finding(
+                ok=False,
+                subject=setting,
+                message=f"tasks have no property {name}, so nothing is told from it",
+                cure="write its internal name; POST /crm/v3/properties/tasks makes one",
+            )
 
 
 def _owners(settings: HubSpotSettings, owners: Owners, now: datetime) -> Finding:

@@ -5,9 +5,10 @@ https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/batch/post-crm
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from connector.sinks.crm import Rejected
 from connector.sinks.hubspot.portal import MOST_INPUTS, Portal
@@ -53,6 +54,11 @@ def _read(portal: Portal, some: Sequence[str], now: datetime) -> dict[str, Conta
     return found
 
 
+def _called(owner: Mapping[str, Any]) -> str:
+    names = (str(owner.get(part) or "") for part in ("firstName", "lastName"))
+    return " ".join(name for name in names if name) or str(owner.get("email") or "")
+
+
 class Owners:
     """Active owners by e-mail address and by id. The list is read whole: HubSpot has no other way
     to ask for several."""
@@ -60,6 +66,7 @@ class Owners:
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
         self._known: dict[str, str] = {}
+        self._called: dict[str, str] = {}
         self._read_at: datetime | None = None
 
     def addresses(self, now: datetime) -> list[str]:
@@ -67,18 +74,25 @@ class Owners:
         self.resolve(["-"], now)
         return sorted(name for name in self._known if "@" in name)
 
+    def names(self, ids: Iterable[str], now: datetime) -> dict[str, str]:
+        """What these owners are called; of one who has left the id."""
+        wanted = set(ids) - {""}
+        self.resolve(wanted, now)
+        return {one: self._called.get(one) or f"owner {one}" for one in wanted}
+
     def resolve(self, names: Iterable[str], now: datetime) -> dict[str, str]:
         """Those of these addresses and ids (case-folded) that stand for an active owner."""
         wanted = {name.strip().casefold() for name in names} - {""}
         age = now - self._read_at if self._read_at else None
         kept_for = LIST_KEPT_FOR if wanted <= self._known.keys() else ASKED_AGAIN_AFTER
         if wanted and (age is None or age >= kept_for):
-            self._known = {}
+            self._known, self._called = {}, {}
             for owner in self._portal.owners(now):
                 if owner.get("archived"):
                     continue
                 number = str(owner["id"])
                 self._known[number] = number
+                self._called[number] = _called(owner)
                 if owner.get("email"):
                     self._known[str(owner["email"]).casefold()] = number
             self._read_at = now

@@ -65,6 +65,23 @@ class Portal:
             found.extend(_rows(answer, "results"))
         return found
 
+    def tasks_now(
+        self, ids: Sequence[str], asked: Mapping[str, Sequence[str]], now: datetime, archived: bool
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Results and errors of one read. `asked`: names of properties and propertiesWithHistory.
+
+        `archived`: of the deleted ones, instead of the others.
+        """
+        names = {
+            kind: list(asked.get(kind, ())) for kind in ("properties", "propertiesWithHistory")
+        }
+        body = {**names, "inputs": [{"id": one} for one in ids]}
+        api = self._api("tasks batch")
+        deleted = {"archived": "true"} if archived else {}  # the client would write True
+        call = partial(api.read, body, **deleted, _preload_content=False)
+        answer = self._reading(call, now)
+        return _rows(answer, "results"), _rows(answer, "errors")
+
     def create_tasks(
         self, inputs: Sequence[Mapping[str, Any]], now: datetime
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

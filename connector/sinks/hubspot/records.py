@@ -121,7 +121,7 @@ def changes(task: Mapping[str, Any], wish: Mapping[str, Any]) -> dict[str, str]:
     priority = task.get("hs_task_priority") or "NONE"
     if RANKS[wish["hs_task_priority"]] > RANKS.get(priority, len(RANKS)):
         found["hs_task_priority"] = wish["hs_task_priority"]
-    present, wanted = _moment(task.get("hs_timestamp")), _moment(wish.get("hs_timestamp"))
+    present, wanted = as_moment(task.get("hs_timestamp")), as_moment(wish.get("hs_timestamp"))
     again = task.get("hs_task_status") == COMPLETED and "hs_task_status" in wish
     if again:
         found["hs_task_status"] = wish["hs_task_status"]
@@ -137,7 +137,7 @@ def _stamp(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _moment(text: str | None) -> datetime | None:
+def as_moment(text: str | None) -> datetime | None:
     """HubSpot shows a time as ISO 8601 or as milliseconds since 1970."""
     if not text:
         return None

@@ -9,6 +9,8 @@ from pydantic import Field, field_validator
 
 from connector.ports import Duration, Params, Secret, SinkSettings, Template
 
+PROPERTY = r"^([a-z][a-z0-9_]*)?$"
+
 
 class HubSpotSettings(SinkSettings):
     """One HubSpot account (portal), reached with the token of a private app."""
@@ -24,6 +26,12 @@ class HubSpotSettings(SinkSettings):
         description="task property with unique values; none: a lost reply may make a second task",
     )
     default_owner: str = Field("", description="e-mail address; when nothing else names an owner")
+    cause_field: str = Field(
+        "", pattern=PROPERTY, description="task property in which people say why it came to that"
+    )
+    action_field: str = Field(
+        "", pattern=PROPERTY, description="task property in which people say what they have done"
+    )
     zone: str = Field(
         "UTC", description="the account's time zone: its daily quota ends at midnight"
     )

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from connector.domain import Finding, Order, Prepared, Receipt
+from connector.domain import Finding, Followed, Order, Prepared, Receipt, Standing, Watched
 from connector.errors import ConnectorError, Refused
 from connector.ports import Capabilities, Made
 from connector.sinks.crm import (
@@ -31,6 +31,7 @@ from connector.sinks.crm import (
 from connector.sinks.hubspot import records
 from connector.sinks.hubspot.check import check
 from connector.sinks.hubspot.creating import Creations
+from connector.sinks.hubspot.following import News
 from connector.sinks.hubspot.limits import CALLS
 from connector.sinks.hubspot.people import Contact, Owners, find_contacts
 from connector.sinks.hubspot.portal import Portal
@@ -75,6 +76,7 @@ class HubSpotTask:
         self.meter = settings.meter(CALLS, session)
         self._portal = Portal(settings, session)
         self._owners = Owners(self._portal)
+        self._news = News(settings, self._portal, self._owners)
         self._creations = Creations(settings, self._portal, self._owners)
 
     @property
@@ -197,6 +199,18 @@ class HubSpotTask:
             if marker(prepared.order) in body:
                 found[prepared.order.key] = self._creations.receipt(prepared, task or {})
         return [found.get(prepared.order.key) for prepared in batch]
+
+    # -- following -----------------------------------------------------------------------------
+
+    def follow(
+        self, cursor: str | None, watched: Sequence[Watched], now: datetime
+    ) -> Iterator[Followed]:
+        return self._news.follow(cursor, watched, now)
+
+    def look(self, watched: Sequence[Watched], now: datetime) -> Sequence[Standing]:
+        return self._news.look(watched, now)
+
+    # -- what people ask for -------------------------------------------------------------------
 
     def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
         return self._creations.made_since(since, now)

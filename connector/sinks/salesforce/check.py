@@ -11,7 +11,7 @@ from connector.errors import ConnectorError
 from connector.sinks.salesforce.session import Org
 from connector.sinks.salesforce.settings import SalesforceSettings
 
-USED_VALUES = {"Priority": ("High", "Normal", "Low"), "Status": ("Not Started",)}
+PRIORITIES = ("High", "Normal", "Low")
 USED_FIELDS = ("Subject", "Description", "WhoId", "WhatId", "OwnerId", "ActivityDate")
 
 
@@ -22,8 +22,7 @@ def check(
     now: datetime,
 ) -> list[Finding]:
     try:
-        described = org.read("sobjects/Task/describe", now)
-        fields = {str(one["name"]): one for one in described["fields"]}
+        fields = org.fields("Task", now)
         return [
             Finding(
                 ok=True,
@@ -32,7 +31,8 @@ def check(
             ),
             _key_field(fields.get(settings.external_id_field), settings.external_id_field),
             *_task_fields(fields),
-            *_picklists(fields),
+            *_picklists(fields, settings.waiting_statuses),
+            *_told_by_people(fields, settings),
             _readable(org, "Contact", now),
             *([_readable(org, "Lead", now)] if settings.leads else []),
             _default_owner(settings, user_ids, now),
@@ -71,8 +71,30 @@ def _task_fields(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
             )
 
 
-def _picklists(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    for name, used in USED_VALUES.items():
+def _told_by_people(
+    fields: Mapping[str, Mapping[str, Any]], settings: SalesforceSettings
+) -> Iterator[Finding]:
+    """The fields in which people say why, and what they have done."""
+    shown = {name.casefold() for name in fields}
+    wanted = {"cause_field": settings.cause_field, "action_field": settings.action_field}
+    for setting, name in wanted.items():
+        if name and name.casefold() in shown:
+            yield Finding(ok=True, subject=setting, message=f"{name} can be read")
+        elif name:
+            yield Finding(
+                ok=False,
+                subject=setting,
+                message=f"Task has no field {name} that we can see, so nothing is told from it",
+                cure="write its API name; custom fields are made on Activity. Give the integration "
+                "user read access to it",
+            )
+
+
+def _picklists(
+    fields: Mapping[str, Mapping[str, Any]], waiting: Sequence[str]
+) -> Iterator[Finding]:
+    statuses = ("Not Started", *waiting)
+    for name, used in {"Priority": PRIORITIES, "Status": dict.fromkeys(statuses)}.items():
         values = fields.get(name, {}).get("picklistValues") or []
         active = {str(one["value"]) for one in values if one["active"]}
         missing = [value for value in used if value not in active]

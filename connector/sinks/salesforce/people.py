@@ -50,7 +50,7 @@ def find_users(org: Org, names: Sequence[str], now: datetime) -> dict[str, str]:
     from connector.sinks.salesforce.client import format_soql
 
     known: dict[str, set[str]] = {}
-    for some in _chunks(names, repeated=3):
+    for some in chunks(names, repeated=3):
         rows = org.query(
             format_soql(
                 "SELECT Id, Name, Email, Username FROM User WHERE IsActive = true AND "
@@ -82,7 +82,7 @@ def _people(
         (", AccountId, Account.OwnerId", "") if contact else ("", " AND IsConverted = false")
     )
     found: dict[str, list[Person]] = {}
-    for some in _chunks(addresses):
+    for some in chunks(addresses):
         soql = format_soql(
             "SELECT Id, Email, OwnerId, LastActivityDate, LastModifiedDate{more:literal} "
             "FROM {kind:literal} WHERE Email IN {addresses}{condition:literal}",
@@ -114,7 +114,7 @@ def _person(kind: str, row: dict[str, Any]) -> Person:
     )
 
 
-def _chunks(values: Sequence[str], repeated: int = 1) -> Iterator[list[str]]:
+def chunks(values: Sequence[str], repeated: int = 1) -> Iterator[list[str]]:
     """At most 200 values, and what fits into the URL of a query that repeats them so often."""
     from connector.sinks.salesforce.client import quote_soql_value
 

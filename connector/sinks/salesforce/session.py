@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
@@ -19,7 +20,6 @@ import requests
 from connector.errors import LookFirst, Paused, TryLater
 from connector.patience import patiently
 from connector.sinks.crm import Rejected, Transport
-from connector.text import one_line
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TOKEN_PATH = "/services/oauth2/"  # noqa: S105 - a path, not a password
 QUOTA_PAUSE = timedelta(hours=1)
 _COMPLAINT = re.compile(r"(?:column|relationship|sObject type) '[\w.]{1,80}'")
+_OAUTH_CODE = re.compile(r"\w{1,60}")
 TRANSIENT = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG"})
 
 
@@ -76,13 +77,16 @@ class CappedSession(requests.Session):
         try:
             answer = response.json()
         except ValueError:
-            answer = {}
+            answer = None
         if not isinstance(answer, dict):
+            if response.ok:
+                raise TryLater("Salesforce's answer to the log-in could not be read")
             answer = {}
         if response.ok and answer.get("access_token") and answer.get("instance_url"):
             return
         self._unauthorised = 0
-        reason = one_line(str(answer.get("error") or f"status {response.status_code}"), 60)
+        code = str(answer.get("error") or "")
+        reason = code if _OAUTH_CODE.fullmatch(code) else f"status {response.status_code}"
         raise Paused(f"Salesforce refuses the log-in ({reason}); {self._hint}")
 
 
@@ -109,8 +113,29 @@ class Org:
 
         return cast("list[dict[str, Any]]", self._read(ask, now))
 
-    def read(self, path: str, now: datetime) -> Any:
-        return self._read(lambda: self._client_now().restful(path), now)
+    def pages(
+        self, soql: str, now: datetime, deleted: bool = False
+    ) -> Iterator[tuple[list[dict[str, Any]], bool]]:
+        """The same rows page by page, in the far side's own steps (2,000 rows at most); with each
+        whether there are more."""
+
+        def first() -> Any:
+            return self._client_now().query(soql, include_deleted=deleted)
+
+        ask: Callable[[], Any] | None = first
+        while ask is not None:
+            rows, more = self._read(partial(_page, ask), now)
+            yield rows, bool(more)
+            ask = partial(self._client_now().query_more, more, True, deleted) if more else None
+
+    def fields(self, kind: str, now: datetime) -> dict[str, dict[str, Any]]:
+        """What an object has, as far as our user may see it, by name."""
+
+        def ask() -> Any:
+            described: Any = self._client_now().restful(f"sobjects/{kind}/describe")
+            return {str(one["name"]): one for one in described["fields"]}
+
+        return cast("dict[str, dict[str, Any]]", self._read(ask, now))
 
     def write(
         self, path: str, body: bytes, now: datetime, headers: Mapping[str, str] | None = None
@@ -138,6 +163,11 @@ class Org:
                 # `from None`: the cause may quote the key.
                 raise Paused(f"the private key cannot be used; {self._hint}") from None
         return self._client
+
+
+def _page(ask: Callable[[], Any]) -> tuple[list[dict[str, Any]], str]:
+    answer = ask()
+    return answer["records"], "" if answer["done"] else answer["nextRecordsUrl"]
 
 
 def _translated(call: Callable[[], Any], now: datetime, reading: bool) -> Any:

@@ -16,6 +16,7 @@ FIXED_FIELDS = frozenset(
     {"id", "attributes", "whoid", "whatid", "ownerid", "subject", "status", "priority"}
     | {"description", "activitydate"}
 )
+FIELD_NAME = r"^([A-Za-z]\w*)?$"
 
 
 def _my_domain(value: object) -> object:
@@ -47,6 +48,15 @@ class SalesforceSettings(SinkSettings):
     leads: bool = Field(True, description="look for a lead where no contact has the address")
     default_owner: str = Field(
         "", description="e-mail address, user name or full name; when nothing else names an owner"
+    )
+    waiting_statuses: tuple[str, ...] = Field(
+        ("Not Started",), description="values of Status at which nobody has begun"
+    )
+    cause_field: str = Field(
+        "", pattern=FIELD_NAME, description="field of Task in which people say why it came to that"
+    )
+    action_field: str = Field(
+        "", pattern=FIELD_NAME, description="field of Task in which people say what they have done"
     )
 
     @model_validator(mode="after")

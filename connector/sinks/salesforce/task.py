@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from connector.domain import Finding, Order, Prepared, Receipt
+from connector.domain import Finding, Followed, Order, Prepared, Receipt, Standing, Watched
 from connector.errors import ConnectorError
 from connector.ports import Capabilities, Made
 from connector.sinks.crm import (
@@ -30,6 +30,7 @@ from connector.sinks.salesforce import records
 from connector.sinks.salesforce.amending import Amendments
 from connector.sinks.salesforce.check import check
 from connector.sinks.salesforce.creating import Creations
+from connector.sinks.salesforce.following import News
 from connector.sinks.salesforce.limits import CALLS
 from connector.sinks.salesforce.people import Person, all_users, find_people, find_users
 from connector.sinks.salesforce.session import Org
@@ -76,6 +77,7 @@ class SalesforceTask:
         key_field = settings.external_id_field
         self._creations = Creations(self._org, key_field, self._url, self._default_owner)
         self._amendments = Amendments(self._org, self._url)
+        self._news = News(self._org, settings, self._fields)
         self._users = Names()
         self._described: tuple[dict[str, dict[str, Any]], datetime] | None = None
 
@@ -143,8 +145,8 @@ class SalesforceTask:
 
     def _fields(self, now: datetime) -> dict[str, dict[str, Any]]:
         if self._described is None or now - self._described[1] > DESCRIBED_FOR:
-            answer = self._org.read("sobjects/Task/describe", now)
-            fields = {str(one["name"]).casefold(): one for one in answer["fields"]}
+            described = self._org.fields("Task", now)
+            fields = {name.casefold(): about for name, about in described.items()}
             self._described = (fields, now)
         return self._described[0]
 
@@ -184,6 +186,18 @@ class SalesforceTask:
             else found.get(prepared.order.key)
             for prepared in batch
         ]
+
+    # -- following -----------------------------------------------------------------------------
+
+    def follow(
+        self, cursor: str | None, watched: Sequence[Watched], now: datetime
+    ) -> Iterator[Followed]:
+        return self._news.follow(cursor, watched, now)
+
+    def look(self, watched: Sequence[Watched], now: datetime) -> Sequence[Standing]:
+        return self._news.look(watched, now)
+
+    # -- what people ask for -------------------------------------------------------------------
 
     def made_since(self, since: datetime, now: datetime) -> Iterator[Made]:
         return self._creations.made_since(since, now)

@@ -9,16 +9,28 @@ from typing import ClassVar, TypeVar
 import requests
 from pydantic import ValidationError
 
-from connector.domain import Finding, Order, Prepared, Receipt, is_case_key
+from connector.domain import (
+    Finding,
+    Followed,
+    Note,
+    Order,
+    Prepared,
+    Receipt,
+    Standing,
+    Watched,
+    is_case_key,
+)
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
 from connector.ports import Capabilities, Made
-from connector.sinks.zendesk import bodies
+from connector.sinks.zendesk import bodies, checking, news
 from connector.sinks.zendesk.answers import Conflict, KeyMismatch
-from connector.sinks.zendesk.desk import CURE, Desk
+from connector.sinks.zendesk.desk import Desk
+from connector.sinks.zendesk.following import Follower
 from connector.sinks.zendesk.limits import CALLS
 from connector.sinks.zendesk.model import TicketParams, ZendeskSettings
 from connector.sinks.zendesk.names import Names
 from connector.sinks.zendesk.records import GONE, Ticket
+from connector.sinks.zendesk.standings import Standings
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,6 +63,7 @@ class ZendeskTicket:
         self.meter = settings.meter(CALLS, session)
         self._desk = Desk(settings, session)
         self._names = Names(self._desk)
+        self._follower = Follower(self._desk, Standings(settings, self._desk, self._names))
 
     @property
     def account(self) -> str:
@@ -68,25 +81,7 @@ class ZendeskTicket:
         return _each(batch, self._find)
 
     def check(self, now: datetime) -> Sequence[Finding]:
-        subject = "log-in"
-        try:
-            me = self._desk.me()
-            self._desk.with_external_id("nps-check")
-            group = self._settings.group
-            known = not group or self._names.group(group, now) is not None
-        except ConnectorError as error:
-            return [Finding(ok=False, subject=subject, message=str(error), cure=CURE)]
-        found = [Finding(ok=True, subject=subject, message=f"Zendesk lets us in, as agent {me.id}")]
-        if not known:
-            found.append(
-                Finding(
-                    ok=False,
-                    subject="default group",
-                    message=f'"{group}" does not exist in Zendesk',
-                    cure="write its name as in Admin Center > People > Groups",
-                )
-            )
-        return found
+        return checking.findings(self._settings, self._desk, self._names, self._follower, now)
 
     def known(self, field: str, now: datetime) -> Sequence[str]:
         if field == "fields":
@@ -104,6 +99,23 @@ class ZendeskTicket:
                     made_at=ticket.created_at,
                     gone=ticket.status == "deleted",
                 )
+
+    # -- news ----------------------------------------------------------------------------------
+
+    def follow(
+        self, cursor: str | None, watched: Sequence[Watched], now: datetime
+    ) -> Iterator[Followed]:
+        return self._follower.follow(cursor, watched, now)
+
+    def look(self, watched: Sequence[Watched], now: datetime) -> Sequence[Standing]:
+        return self._follower.look(watched, now)
+
+    def verify(self, note: Note, now: datetime) -> bool:
+        secret = self._settings.webhook_secret
+        return secret is not None and news.is_authentic(note, secret.get_secret_value(), now)
+
+    def changed(self, note: Note) -> Sequence[str]:
+        return news.tickets(note)
 
     # -- one order -----------------------------------------------------------------------------
 

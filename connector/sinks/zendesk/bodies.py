@@ -15,6 +15,7 @@ from typing import Any
 from connector.domain import Facts, Order
 from connector.sinks import summary
 from connector.sinks.zendesk.desk import Desk
+from connector.sinks.zendesk.history import audits, is_automatic, is_ours
 from connector.sinks.zendesk.model import TicketParams
 from connector.sinks.zendesk.names import Names, field_value
 from connector.sinks.zendesk.records import Ticket
@@ -222,11 +223,7 @@ def touched(desk: Desk, number: int) -> bool:
     Ours are those of our user that came in through the API: the user may be a person's.
     """
     us = desk.me().id
-    return any(
-        not (audit.author_id == us and audit.channel in ("api", ""))
-        and not (audit.author_id in (None, -1) or audit.channel in ("rule", "system"))
-        for audit in desk.audits(number)
-    )
+    return any(not is_ours(one, us) and not is_automatic(one) for one in audits(desk, number))
 
 
 def _missing(what: str, name: str) -> str:

@@ -24,6 +24,12 @@ class ZendeskSettings(ports.SinkSettings):
     oauth_token: Secret | None = None
     group: str = Field("", description="the group of tickets whose rule names none")
 
+    webhook_secret: Secret | None = Field(
+        None, description="the signing secret of the webhook that tells of changed tickets"
+    )
+    cause_field: str = Field("", description="title or id of the ticket field for the root cause")
+    action_field: str = Field("", description="title or id of the ticket field for what was done")
+
     @model_validator(mode="after")
     def _one_way_in(self) -> ZendeskSettings:
         with_token = bool(self.email) and self.api_token is not None

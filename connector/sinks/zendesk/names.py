@@ -27,6 +27,7 @@ class Names:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._groups = _Table(lambda: _by_name(desk.groups()))
+        self._group_names = _Table(lambda: {str(id): name for id, name in desk.groups().items()})
         self._fields = _Table(lambda: _by_title(desk.fields()))
         self._agents: dict[str, _Table[list[Agent]]] = {}
         self._memberships: dict[int, _Table[set[int] | None]] = {}
@@ -34,6 +35,10 @@ class Names:
     def group(self, wanted: str, now: datetime) -> int | None:
         """The id of a group by its name (any case) or id."""
         return self._groups.find(wanted.strip().casefold(), now)
+
+    def group_name(self, id: int | None, now: datetime) -> str:
+        """Empty for none, and for a group that was deleted."""
+        return "" if id is None else self._group_names.find(str(id), now) or ""
 
     def field(self, wanted: str, now: datetime) -> Field | None:
         """A custom field by its title (any case) or id."""
@@ -124,6 +129,16 @@ def field_value(field: Field, text: str) -> str | list[str] | None:
             return plain if _is_date(plain) else None
         case _:
             return text
+
+
+def field_words(field: Field, value: object) -> str:
+    """What agents read in this field; empty for nothing."""
+    if isinstance(value, list):
+        return ", ".join(field_words(field, one) for one in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    plain = "" if value is None else str(value).strip()
+    return field.labels.get(plain, plain)
 
 
 def _is_date(text: str) -> bool:

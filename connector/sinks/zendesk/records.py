@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,11 +35,48 @@ class Listed:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """A ticket as it is read to be followed. `fields`: custom fields by their ids."""
+
+    id: int
+    external_id: str
+    status: str
+    created_at: datetime
+    changed_at: datetime
+    solved_at: datetime | None
+    requester_id: int | None
+    assignee_id: int | None
+    group_id: int | None
+    tags: tuple[str, ...]
+    fields: Mapping[int, object]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One part of a change. `by_rule`: a trigger did it, in the audit of whoever set it off."""
+
+    type: str
+    field: str
+    value: str
+    by_rule: bool
+
+
+@dataclass(frozen=True)
 class Audit:
     """One change of a ticket; `channel` is `web` for what is done by hand, `api` for programs."""
 
     author_id: int | None
     channel: str
+    at: datetime
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True)
+class Person:
+    """`works_there`: an agent or an administrator, no customer."""
+
+    name: str
+    works_there: bool
 
 
 @dataclass(frozen=True)
@@ -50,9 +88,11 @@ class Agent:
 
 @dataclass(frozen=True)
 class Field:
-    """A custom ticket field. `options` maps what agents see, and the value itself, to the value."""
+    """A custom ticket field. `options` maps what agents see, and the value itself, to the value;
+    `labels` the value to what agents see."""
 
     id: int
     title: str
     type: str
     options: dict[str, str]
+    labels: Mapping[str, str]

@@ -9,7 +9,9 @@ import pytest
 
 from connector.sandbox import Sandbox
 from tests.contract import (
+    sink_following,
     sink_listing,
+    sink_news,
     sink_recovery,
     sink_troubles,
     source_checks,
@@ -34,7 +36,13 @@ OF_SINKS = [
     (broken_sinks.ListsTheFirstPageOnly, "check_every_page_is_listed"),
 ]
 SOURCE_CHECKS = [*source_checks.CHECKS, *source_polling.CHECKS]
-SINK_CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS, *sink_listing.CHECKS]
+SINK_CHECKS = [
+    *sink_recovery.CHECKS,
+    *sink_troubles.CHECKS,
+    *sink_listing.CHECKS,
+    *sink_following.CHECKS,
+    *sink_news.CHECKS,
+]
 
 
 def failed(checks: list[Callable[[Any], None]], bench: Callable[[], Any]) -> dict[str, str]:

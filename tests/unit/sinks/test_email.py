@@ -31,7 +31,7 @@ from connector.sandbox import SECRETS, Sandbox
 from connector.sandbox.mail import Mail
 from connector.sinks import load
 from connector.sinks.email import EmailSettings, ThankYouEmail, ThankYouParams
-from connector.sinks.unsubscribe import address_for
+from connector.sinks.unsubscribe import Link, read_token
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECRET = SECRETS["UNSUBSCRIBE_SECRET"]
@@ -117,7 +117,7 @@ def test_the_unsubscribe_link_stands_on_one_line_as_it_is_and_leads_to_the_addre
         raw = built(order(address))
         found = re.search(rb"\r\nList-Unsubscribe: <https://nps\.example\.com/u/([\w-]+)>\r\n", raw)
         assert found
-        assert address_for(found[1].decode(), SECRET) == address
+        assert read_token(found[1].decode(), SECRET) == Link(address, "es")
 
 
 def test_text_comes_before_html_and_the_language_belongs_to_the_whole() -> None:

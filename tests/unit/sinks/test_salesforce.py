@@ -37,7 +37,7 @@ from connector.sandbox.salesforce import Salesforce
 from connector.sandbox.salesforce.schema import MARKER, record_id
 from connector.sinks.crm import Frozen
 from connector.sinks.salesforce import SalesforceTask
-from connector.sinks.salesforce.people import _chunks
+from connector.sinks.salesforce.people import chunks
 
 DATA = "/services/data/v64.0"
 UPSERT = f"{DATA}/composite/sobjects/Task/{MARKER}"
@@ -791,10 +791,10 @@ def test_the_reason_tells_nothing_of_the_customer(rig: Rig, words: str) -> None:
 
 def test_no_query_is_longer_than_salesforce_reads() -> None:
     addresses = [f"{'x' * 60}{number}'@example.com" for number in range(400)]
-    chunks = list(_chunks(addresses))
-    assert [one for chunk in chunks for one in chunk] == addresses
-    assert max(len(chunk) for chunk in chunks) <= 200
-    assert len(chunks) > 2
+    parts = list(chunks(addresses))
+    assert [one for chunk in parts for one in chunk] == addresses
+    assert max(len(chunk) for chunk in parts) <= 200
+    assert len(parts) > 2
 
 
 # -- custom fields -----------------------------------------------------------------------------
@@ -889,8 +889,9 @@ def test_the_doctor_names_what_is_missing(
     rig: Rig, change: Callable[[dict[str, Any]], None], subject: str
 ) -> None:
     rig.sink.check(rig.now)
-    shown = rig.sink._org.read("sobjects/Task/describe", rig.now)
-    change(next(f for f in shown["fields"] if f["name"] == subject.removeprefix("Task.")))
+    fields = rig.sink._org.fields("Task", rig.now)
+    change(fields[subject.removeprefix("Task.")])
+    shown = {"fields": list(fields.values())}
     rig.far.fault("status", path=f"{DATA}/sobjects/Task/describe", status=200, body=shown)
     findings: dict[str, Finding] = {one.subject: one for one in rig.sink.check(rig.now)}
     assert not findings[subject].ok
