@@ -195,6 +195,12 @@ def show(connection: Connection, case: int) -> Any:
     return connection.execute(select(cases).where(cases.c.action_id == case)).one_or_none()
 
 
+def opened_after(connection: Connection, case: int) -> Sequence[Any]:
+    """Cases that came after this one, in their order."""
+    newer = select(cases).where(cases.c.action_id > case)
+    return connection.execute(newer.order_by(cases.c.action_id)).all()
+
+
 def events_of(connection: Connection, case: int) -> Sequence[Any]:
     """What happened to it, in order."""
     statement = select(case_events).where(case_events.c.action_id == case)

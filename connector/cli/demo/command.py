@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @as_json
-@click.option("--serve", is_flag=True, help="Stay up after the table, until Ctrl-C.")
+@click.option(
+    "--serve", is_flag=True, help="Live through three made-up months first; stay up until Ctrl-C."
+)
 @click.option(
     "--keep",
     metavar="DIRECTORY",
@@ -57,10 +59,11 @@ def demo(ctx: click.Context, as_json: bool, serve: bool, keep: Path | None) -> i
         say(
             "ready", f"this copy of the shipped rules says settle: {SHORT_SETTLE}: mails go at once"
         )
-        with running(stage, started, say) as run:
+        with running(stage, started, say, lived=serve) as run:
             poster = Poster(run.url, say, run.watcher.look)
             perform(run, stage.sandbox, started, poster)
-            found = counting.result(run.workspace.store, stage.sandbox.urls, len(poster.refused))
+            urls, refused = stage.sandbox.urls, len(poster.refused)
+            found = counting.result(run.workspace.store, urls, refused, started)
             wrong = counting.differences(found)
             if as_json:
                 print_json(found)

@@ -10,7 +10,8 @@ from connector.cli.demo.watching import AMENDMENT, effect_name
 from connector.store import arrivals, outbox, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -21,17 +22,21 @@ COUNTED = ("zendesk", "salesforce", "hubspot", "slack", "mail")
 Result = dict[str, Any]
 
 
-def result(store: Store, urls: Mapping[str, str], refused_webhooks: int) -> Result:
-    """Everything that `connector demo --json` prints."""
+def result(store: Store, urls: Mapping[str, str], refused_webhooks: int, began: datetime) -> Result:
+    """Everything that `connector demo --json` prints. Answers are those of the play, which `began`
+    then; effects are all that there are, those of the months before as well."""
     effects = counted_by_stand_ins(urls)
     with store.read() as connection:
         states = outbox.action_counts(connection)
         came = arrivals.arrival_counts(connection)
-        items = _items(connection)
+        rows = watching.responses_in_order(connection)
+        played = [row for row in rows if row.received_at >= began or row.history]
+        items = _items(connection, played)
     made = _made(states)
     segments = Counter(item["segment"] or "none" for item in items)
     return {
         "responses": len(items),
+        "lived": len(rows) - len(played),
         "segments": {name: segments[name] for name in ("promoter", "passive", "detractor", "none")},
         "effects": effects,
         "actions": made,
@@ -78,7 +83,7 @@ def _made(states: Mapping[tuple[str, str], int]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def _items(connection: Connection) -> list[Result]:
+def _items(connection: Connection, rows: Sequence[Any]) -> list[Result]:
     """One entry per response, in the order in which they were decided."""
     made: dict[str, list[Result]] = {}
     for row in watching.actions_now(connection):
@@ -91,7 +96,6 @@ def _items(connection: Connection) -> list[Result]:
             "note": row.error or row.remark,
         }
         made.setdefault(row.response_id, []).append(effect)
-    rows = watching.responses_in_order(connection)
     return [_item(row, made.get(row.id, [])) for row in rows]
 
 

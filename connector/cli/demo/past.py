@@ -15,10 +15,10 @@ from typing import Literal
 from connector.cli.demo.scenario import Person
 
 DAYS = 91
-PEOPLE = 420
+PEOPLE = 240
 WORSE_DAYS = 35
-_BUSY = 14  # answers on a working day, about
-_QUIET = 4
+_BUSY = 8  # answers on a working day, about
+_QUIET = 2
 _LANGUAGES = ("en",) * 5 + ("es",) * 3 + ("it",) * 2 + ("pt",) * 2
 _PLANS = ("starter",) * 5 + ("growth",) * 4 + ("enterprise",)
 _VALUES = {"starter": 4_000, "growth": 14_000, "enterprise": 80_000}
@@ -51,7 +51,10 @@ _WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "late": ("A entrega atrasou outra vez e ninguém avisou.",),
     },
 }
-CAUSES = ("Late delivery", "Wrong invoice", "Slow support", "Product fault", "Price")
+CAUSES = (
+    *("cause_late_delivery", "cause_late_delivery", "cause_charged_twice"),
+    *("cause_slow_support", "cause_product_fault"),
+)
 ACTIONS = ("Called and apologised", "Credited the invoice", "Sent a replacement", "Fixed the fault")
 
 

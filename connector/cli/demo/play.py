@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connector import config, importing
-from connector.cli.demo import posting, scenario
+from connector.cli.demo import posting, reliving, scenario
 from connector.cli.demo.posting import Poster
 from connector.cli.demo.seeding import add_to_delighted
 from connector.cli.demo.watching import Say, Watcher
@@ -17,7 +17,7 @@ from connector.customers import import_customers
 from connector.engine.embedded import Embedded
 from connector.engine.serving import WebServer
 from connector.ports import Pollable
-from connector.store import browsing
+from connector.store import arrivals, browsing
 from connector.web.receiver import application
 from connector.workspace import Workspace, open_workspace
 
@@ -45,14 +45,18 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(stage: Stage, started: datetime, say: Say) -> Iterator[Running]:
-    """The real engine and receiver, as in `connector run`; both have ended afterwards."""
+def running(stage: Stage, started: datetime, say: Say, lived: bool = False) -> Iterator[Running]:
+    """The real engine and receiver, as in `connector run`; both have ended afterwards. `lived`:
+    three months have gone by before."""
     # Only the stage's .env counts: keys of the real accounts may stand in the environment.
     settings = config.load(stage.config, environment={})
     added = started - timedelta(minutes=scenario.ADDED_MINUTES_AGO)
     workspace = open_workspace(settings, added)
     try:
+        if lived:
+            _live(workspace, stage.sandbox, started, say)
         watcher = Watcher(workspace.store, say)
+        watcher.begin()
         _import_files(workspace, started, say)
         engine = Embedded(workspace)
         receiver = settings.receiver
@@ -66,6 +70,12 @@ def running(stage: Stage, started: datetime, say: Say) -> Iterator[Running]:
             engine.stop()
     finally:
         workspace.store.close()
+
+
+def _live(workspace: Workspace, sandbox: Sandbox, started: datetime, say: Say) -> None:
+    added = {"added_at": started - reliving.LENGTH}  # of this source only: the others bring history
+    workspace.store.write(lambda c: arrivals.update_source(c, reliving.SOURCE, **added))
+    reliving.relive(workspace, sandbox, started, say)
 
 
 def _import_files(workspace: Workspace, now: datetime, say: Say) -> None:

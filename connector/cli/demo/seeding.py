@@ -12,7 +12,7 @@ from connector.sandbox.google import items
 from connector.sandbox.hotjar import question
 
 if TYPE_CHECKING:
-    from connector.cli.demo.scenario import Answer
+    from connector.cli.demo.scenario import Answer, Person
     from connector.sandbox import Sandbox
 
 CHANNELS = ("nps-alerts", "nps-ops")
@@ -28,16 +28,21 @@ def seed(sandbox: Sandbox, now: datetime) -> None:
     _fill_form(sandbox, now)
     _fill_hotjar(sandbox, now)
     for person in scenario.CUSTOMERS:
-        first, _, last = person.name.partition(" ")
         if person not in (scenario.DORA, scenario.PABLO):  # the stand-ins know these two
-            sandbox.salesforce.add_contact(person.email, first, last)
-            owner = {"hubspot_owner_id": SALES_OWNER}
-            sandbox.hubspot.add_contact(person.email, firstname=first, lastname=last, **owner)
+            add_to_crms(sandbox, person)
     for channel in CHANNELS:
         sandbox.slack.add_channel(channel)
     dead = {"method": "RCPT", "path": scenario.GUS.email, "times": None}
     sandbox.mail.fault("status", status=550, body=NO_SUCH_MAILBOX, **dead)
     sandbox.zendesk.fault("lose_reply", method="POST", path="/api/v2/tickets")
+
+
+def add_to_crms(sandbox: Sandbox, person: Person) -> None:
+    """A contact in both."""
+    first, _, last = person.name.partition(" ")
+    sandbox.salesforce.add_contact(person.email, first, last)
+    owner = {"hubspot_owner_id": SALES_OWNER}
+    sandbox.hubspot.add_contact(person.email, firstname=first, lastname=last, **owner)
 
 
 def add_to_delighted(sandbox: Sandbox, answer: Answer, now: datetime) -> str:

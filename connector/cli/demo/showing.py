@@ -50,6 +50,8 @@ def show(found: Result, differences: list[str]) -> None:
     _old([item for item in found["items"] if item["history"]])
     segments = ", ".join(f"{count} {name}" for name, count in found["segments"].items())
     click.echo(f"\n{found['responses']} responses: {segments}.")
+    if found["lived"]:
+        click.echo(f"{found['lived']} more in the three months before, which these sums hold too:")
     _counts(found, differences)
     click.echo(
         f"{found['rejected']} refused by the far side, {found['amended']} amended, "

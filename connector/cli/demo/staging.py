@@ -110,6 +110,8 @@ def pointed_at_stand_ins(config: bytes) -> bytes:
         for one in data[part].values():
             if vendor := vendors.get(one["type"]):
                 one.insert(1, "base_url", f"${{{_url_name(vendor)}}}")
+            if one["type"] == "zendesk":
+                one["cause_field"], one["action_field"] = "Root cause", "Action taken"
             if one["type"] == "email":
                 one["port"] = "${SMTP_PORT}"
                 one.insert(1, "security", "none")

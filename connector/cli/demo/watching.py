@@ -33,6 +33,10 @@ _TOLD = {
 }
 
 
+def _silent(_kind: str, _line: str) -> None:
+    pass
+
+
 class Watcher:
     """Tells what is new in a store since it looked last. Used by one thread."""
 
@@ -43,6 +47,12 @@ class Watcher:
         self._decision = 0
         self._states: dict[int, tuple[str, str | None]] = {}
         self._people: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """What is there already is not told."""
+        say, self._say = self._say, _silent
+        self.look()
+        self._say = say
 
     def look(self) -> None:
         """One look at the store; says what is new."""

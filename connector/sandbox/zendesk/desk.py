@@ -83,6 +83,8 @@ def seeds() -> Row:
                     {"name": "Billing::Charged twice", "value": "cause_charged_twice"},
                     {"name": "Billing::Refund late", "value": "cause_refund_late"},
                     {"name": "Slow support", "value": "cause_slow_support"},
+                    {"name": "Late delivery", "value": "cause_late_delivery"},
+                    {"name": "Product fault", "value": "cause_product_fault"},
                 ],
             },
             {"id": 360012348, "title": "Action taken", "type": "text", "active": True},
