@@ -178,7 +178,7 @@ def test_a_ticket_that_the_list_leaves_out_is_asked_for_before_it_is_called_gone
     assert not sink.look(watched[:1], running.clock.now()), "what we may not see is not gone"
 
 
-def test_a_restored_ticket_is_open_again(
+def test_a_restored_ticket_is_followed_again_and_was_touched_by_whoever_threw_it_away(
     zendesk: Zendesk, sink: ZendeskTicket, running: Sandbox, case: str
 ) -> None:
     heard, cursor = rounds(sink, running, None, case)
@@ -188,7 +188,8 @@ def test_a_restored_ticket_is_open_again(
     gone_at = heard[case].changed_at
     zendesk.restore(int(case))
     heard, cursor = rounds(sink, running, cursor, case)
-    assert heard[case].state == "open"
+    assert heard[case].state == "contacted"
+    assert heard[case].contacted_at == gone_at
     assert heard[case].changed_at > gone_at
 
 
@@ -220,7 +221,7 @@ def test_a_thousand_and_one_tickets_come_on_two_pages_of_the_export(
     heard, after = rounds(sink, running, cursor)
     assert set(heard) == made
     assert not set(heard) & strangers
-    assert len(zendesk.calls("GET", "/api/v2/incremental")) == 4, "two to begin, two pages"
+    assert len(zendesk.calls("GET", "/api/v2/incremental")) == 3, "one to begin, two pages"
     assert rounds(sink, running, after)[0] == {}
 
 
