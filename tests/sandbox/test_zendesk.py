@@ -497,7 +497,12 @@ def test_the_account_shows_its_groups_fields_brands_and_locales(api: Api) -> Non
     groups = api("GET", "groups.json").json()["groups"]
     assert [group["name"] for group in groups] == ["Support", "Retention", "Customer Care"]
     fields = api("GET", "ticket_fields").json()["ticket_fields"]
-    assert [field["title"] for field in fields] == ["NPS score", "NPS segment"]
+    assert [field["title"] for field in fields] == [
+        "NPS score",
+        "NPS segment",
+        "Root cause",
+        "Action taken",
+    ]
     assert api("GET", "brands").json()["count"] == 1
     assert {row["locale"] for row in api("GET", "locales").json()["locales"]} >= {"es", "pt-BR"}
     shown = api("GET", "tickets/show_many?ids=1,2").json()

@@ -92,7 +92,8 @@ def test_the_export_the_search_and_the_account_are_read(sandbox: Sandbox, client
     assert [t.id for t in exported] == [number]
     assert [t.id for t in client.search(type="ticket", external_id="nps:1")] == [number]
     assert [g.name for g in client.groups()] == ["Support", "Retention", "Customer Care"]
-    assert [f.title for f in client.ticket_fields()] == ["NPS score", "NPS segment"]
+    titles = [f.title for f in client.ticket_fields()]
+    assert titles == ["NPS score", "NPS segment", "Root cause", "Action taken"]
     assert client.users.me().email == "agent@example.com"
     assert [u.name for u in client.users.search(query="jo@example.org")] == ["Jo Example"]
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-from connector.domain import Prepared, Receipt
+from connector.domain import Followed, Note, Prepared, Receipt, Standing, Watched
 from connector.errors import ConnectorError, LookFirst, Refused
 from connector.ports import Made
 from connector.sinks.hubspot import HubSpotTask, portal
 from connector.sinks.slack import SlackMessage
-from connector.sinks.zendesk import ZendeskTicket
+from connector.sinks.zendesk import ZendeskTicket, news
+from connector.sinks.zendesk.following import Place
 
 Results = Sequence[Receipt | ConnectorError]
 
@@ -61,3 +62,61 @@ class LogsTheToken(SlackMessage):
     def send(self, batch: Sequence[Prepared], now: datetime) -> Results:
         logging.getLogger(__name__).debug("posting with %s", self._headers)
         return super().send(batch, now)
+
+
+class TakesTheDeletedForOpen(ZendeskTicket):
+    """What the far side does not show can wait until it does."""
+
+    def follow(
+        self, cursor: str | None, watched: Sequence[Watched], now: datetime
+    ) -> Iterator[Followed]:
+        for page in super().follow(cursor, watched, now):
+            yield page.model_copy(update={"standings": tuple(_alive(page.standings))})
+
+    def look(self, watched: Sequence[Watched], now: datetime) -> Sequence[Standing]:
+        return _alive(super().look(watched, now))
+
+
+def _alive(standings: Sequence[Standing]) -> list[Standing]:
+    return [one for one in standings if one.state != "gone"]
+
+
+class FollowsTheFirstPageOnly(ZendeskTicket):
+    """Keeps the cursor of the last page with what the first one says."""
+
+    def follow(
+        self, cursor: str | None, watched: Sequence[Watched], now: datetime
+    ) -> Iterator[Followed]:
+        first, *more = super().follow(cursor, watched, now)
+        yield first.model_copy(update={"cursor": [first, *more][-1].cursor})
+
+
+class StopsAtABadCursor(ZendeskTicket):
+    """Waits for somebody to mend it, and says nothing."""
+
+    def follow(
+        self, cursor: str | None, watched: Sequence[Watched], now: datetime
+    ) -> Iterator[Followed]:
+        if cursor is None or Place.of(cursor) is not None:
+            yield from super().follow(cursor, watched, now)
+
+
+class MarksWhatItHasSeen(ZendeskTicket):
+    """Leaves a tag at each ticket that it looks at."""
+
+    def look(self, watched: Sequence[Watched], now: datetime) -> Sequence[Standing]:
+        found = super().look(watched, now)
+        for one in _alive(found):
+            url = f"https://sandbox.zendesk.com/api/v2/tickets/{one.remote_id}"
+            self._desk._session.put(url, json={"ticket": {"tags": ["seen"]}})
+        return found
+
+
+class ForgetsTheTimeOfAWebhook(ZendeskTicket):
+    """A signature that was good once is good for ever."""
+
+    def verify(self, note: Note, now: datetime) -> bool:
+        try:
+            return super().verify(note, datetime.fromisoformat(note.headers[news.STAMP]))
+        except (KeyError, TypeError, ValueError):
+            return False

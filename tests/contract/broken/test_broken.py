@@ -35,14 +35,16 @@ OF_SINKS = [
     (broken_sinks.LogsTheToken, "check_nothing_secret_or_personal_is_said"),
     (broken_sinks.ListsTheFirstPageOnly, "check_every_page_is_listed"),
 ]
-SOURCE_CHECKS = [*source_checks.CHECKS, *source_polling.CHECKS]
-SINK_CHECKS = [
-    *sink_recovery.CHECKS,
-    *sink_troubles.CHECKS,
-    *sink_listing.CHECKS,
-    *sink_following.CHECKS,
-    *sink_news.CHECKS,
+OF_FOLLOWERS = [
+    (broken_sinks.TakesTheDeletedForOpen, "check_what_was_deleted_there_is_gone"),
+    (broken_sinks.FollowsTheFirstPageOnly, "check_a_stop_between_pages_loses_nothing"),
+    (broken_sinks.StopsAtABadCursor, "check_an_unusable_cursor_begins_anew"),
+    (broken_sinks.MarksWhatItHasSeen, "check_following_writes_nothing"),
+    (broken_sinks.ForgetsTheTimeOfAWebhook, "check_an_old_webhook_is_not_believed"),
 ]
+SOURCE_CHECKS = [*source_checks.CHECKS, *source_polling.CHECKS]
+PORTS = (sink_following.CHECKS, sink_news.CHECKS)
+SINK_CHECKS = [*sink_recovery.CHECKS, *sink_troubles.CHECKS, *sink_listing.CHECKS]
 
 
 def failed(checks: list[Callable[[Any], None]], bench: Callable[[], Any]) -> dict[str, str]:
@@ -70,4 +72,13 @@ def test_a_broken_sink_fails_its_own_check_alone(
     harness = SINKS[broken.kind]
     checks = [c for c in SINK_CHECKS if c.__name__.removeprefix("check_") not in harness.exempt]
     found = failed(checks, lambda: new_bench(harness, broken, every=4))
+    assert [own] == list(found), found
+
+
+@pytest.mark.parametrize(("broken", "own"), OF_FOLLOWERS)
+def test_a_sink_that_follows_badly_fails_its_own_check_alone(
+    new_bench: Callable[..., Any], broken: Any, own: str
+) -> None:
+    of_the_same_port = next(one for one in PORTS if own in [check.__name__ for check in one])
+    found = failed(of_the_same_port, lambda: new_bench(SINKS[broken.kind], broken))
     assert [own] == list(found), found
