@@ -6,6 +6,7 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resourc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 import requests
 
 from connector.domain import Finding, Followed, Order, Prepared, Receipt, Standing, Watched
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, Paused
 from connector.ports import Capabilities, Made
 from connector.sinks.crm import (
     Frozen,
@@ -192,10 +193,21 @@ class SalesforceTask:
     def follow(
         self, cursor: str | None, watched: Sequence[Watched], now: datetime
     ) -> Iterator[Followed]:
-        return self._news.follow(cursor, watched, now)
+        with self._described_anew():
+            yield from self._news.follow(cursor, watched, now)
 
     def look(self, watched: Sequence[Watched], now: datetime) -> Sequence[Standing]:
-        return self._news.look(watched, now)
+        with self._described_anew():
+            return self._news.look(watched, now)
+
+    @contextmanager
+    def _described_anew(self) -> Iterator[None]:
+        """After a pause: perhaps a field was taken away since it was described."""
+        try:
+            yield
+        except Paused:
+            self._described = None
+            raise
 
     # -- what people ask for -------------------------------------------------------------------
 

@@ -305,6 +305,16 @@ def test_fields_that_are_hidden_are_left_out_and_doctor_says_so(rig: Rig) -> Non
     assert "NPS_Action_Taken__c" in found["action_field"].message
 
 
+def test_a_field_that_is_taken_away_costs_one_round(rig: Rig) -> None:
+    task = rig.made()
+    assert set(rig.heard()) == {task}
+    rig.far.state["settings"]["hidden_fields"] = ["NPS_Cause__c"]
+    with pytest.raises(Paused, match="NPS_Cause__c"):
+        rig.heard()
+    rig.far.start(task)
+    assert rig.heard()[task].state == "contacted"
+
+
 def test_a_queue_is_a_team_and_no_owner() -> None:
     columns = Columns(key="", completed="", cause="", action_taken="")
     at = "2026-11-26T09:00:00.000+0000"
