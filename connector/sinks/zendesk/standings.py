@@ -78,8 +78,10 @@ class Standings:
         now: datetime,
     ) -> Standing:
         staff = {one.author_id for one in work if self._people.works_there(one.author_id)}
-        contacted_at = history.first(work, (id for id in staff if id is not None))
         known = watched.get(str(ticket.id))
+        since = known.since if known is not None else None
+        done = [one for one in work if since is None or one.at >= since]
+        contacted_at = history.first(done, (id for id in staff if id is not None))
         contacted = contacted_at is not None or (known is not None and known.contacted)
         state = _state(ticket.status, contacted)
         closed_at = ticket.solved_at or ticket.changed_at
