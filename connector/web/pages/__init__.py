@@ -2,4 +2,7 @@
 
 from __future__ import annotations
 
-PAGES = ("today",)
+PAGES = (
+    "today",
+    "deliveries",
+)
