@@ -18,7 +18,6 @@ import pytest
 from connector import config
 from connector.access import people
 from connector.engine.serving import WebServer
-from connector.store import Store, schema
 from connector.web.app import application
 from connector.workspace import open_workspace
 from tests.integration.conftest import CONNECTOR, RULES, SECRET, World
@@ -64,9 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebServer
     (folder / "templates/thank_you").mkdir(parents=True)
     (folder / "templates/thank_you/en.txt").write_text("Subject: Thank you\n\nThank you.\n")
     (folder / "rules.yaml").write_text(RULES)
-    (folder / "connector.yaml").write_text(
-        CONNECTOR.format(store="sqlite:///served.db", surge=200)
-    )
+    (folder / "connector.yaml").write_text(CONNECTOR.format(store="sqlite:///served.db", surge=200))
     settings = config.load(folder / "connector.yaml", {"SECRET": SECRET, "TOKEN": "t0ken"})
     now = datetime.now(UTC).replace(microsecond=0)
     workspace = open_workspace(settings, now - timedelta(days=30), follow=True)
@@ -99,7 +96,9 @@ def open_page(chromium: Any, served: tuple[WebServer, World]) -> Iterator[Callab
         context.set_default_timeout(30_000)
         opened.append(context)
         page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on(
+            "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page
 
@@ -111,7 +110,7 @@ def open_page(chromium: Any, served: tuple[WebServer, World]) -> Iterator[Callab
 
 @pytest.fixture
 def signed_in(open_page: Callable[..., Any]) -> Callable[..., Any]:
-    """`signed_in(look, path, user="ada")`: a page at `path` of somebody who signed in by the form."""
+    """`signed_in(look, path, user="ada")`: a page at `path`, after signing in by the form."""
 
     def enter(look: Look, path: str, user: str = "ada", scripts: bool = True) -> Any:
         page = open_page(look, scripts)
