@@ -39,7 +39,7 @@ _COMMANDS = {
     "poll": ("connector.cli.poll:poll", "Read what is new from a source, now."),
     "customers": ("connector.cli.customers:customers", "Import plan, value and owner by CSV."),
     "responses": ("connector.cli.responses:responses", "List and show answers and their fate."),
-    "actions": ("connector.cli.actions:actions", "List, show, retry, resolve, release."),
+    "actions": ("connector.cli.actions:actions", "List, show, retry, resolve, release, pause."),
     "status": ("connector.cli.status:status", "What waits, for whom, and why."),
     "cases": ("connector.cli.cases:cases", "What became of tickets and tasks; who is waiting."),
     "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
@@ -52,6 +52,8 @@ _COMMANDS = {
     ),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
+    "users": ("connector.cli.users:users", "Who may look at the pages and act there."),
+    "tokens": ("connector.cli.tokens:tokens", "Let programs read the API."),
     "erase": ("connector.cli.erase:erase", "Forget a person or one response."),
     "doctor": ("connector.cli.doctor:doctor", "Reach every system; say what is wrong."),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.domain.access import ROLES, Role, allows
 from connector.domain.answers import (
     Note,
     Pulled,
@@ -53,6 +54,7 @@ from connector.domain.verdicts import (
 
 __all__ = [
     "MOST_PAST",
+    "ROLES",
     "About",
     "CaseState",
     "Digest",
@@ -76,6 +78,7 @@ __all__ = [
     "Receipt",
     "Respondent",
     "Response",
+    "Role",
     "RuleMatch",
     "Scalar",
     "Segment",
@@ -86,6 +89,7 @@ __all__ = [
     "Value",
     "Verdict",
     "Watched",
+    "allows",
     "amendment_key",
     "case_key",
     "digest_key",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
@@ -16,6 +16,7 @@ from connector.store.tables import accounts, actions, cases
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
 _OPEN = ("waiting", "sending")
 UNSENT = ("waiting", GATHERING, "held", "superseded", "withheld")
 
@@ -92,7 +93,11 @@ def pause_account(connection: Connection, account: str, until: datetime, reason:
     )
     longer = accounts.c.paused_until > until
     latest = case((longer, accounts.c.paused_until), else_=until)
-    changes = {"paused_until": latest, "reason": reason}
+    by_a_person = accounts.c.paused_by.is_not(None)
+    changes = {
+        "paused_until": latest,
+        "reason": case((by_a_person, accounts.c.reason), else_=reason),
+    }
     connection.execute(statement.on_conflict_do_update(index_elements=["account"], set_=changes))
 
 
@@ -114,6 +119,20 @@ def message(connection: Connection, key: str) -> Any:
     """The id and the order of a message to a customer; None where there is no such one."""
     mine = (actions.c.key == key) & actions.c.to_customer
     return connection.execute(select(actions.c.id, actions.c.order).where(mine)).one_or_none()
+
+
+def pause_by_person(connection: Connection, account: str, who: str, reason: str) -> None:
+    """Nobody uses this account until a person resumes it: no success and no retry does."""
+    values = {"paused_until": FOR_EVER, "paused_by": who, "reason": reason or None}
+    statement = insert_ignoring(connection, accounts).values(account=account, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["account"], set_=values))
+
+
+def resume_by_person(connection: Connection, account: str, now: datetime) -> bool:
+    """Whoever paused it, and why; False where it was not paused."""
+    paused = (accounts.c.account == account) & (accounts.c.paused_until > now)
+    values = {"paused_until": now, "paused_by": None, "reason": None}
+    return bool(connection.execute(update(accounts).where(paused).values(**values)).rowcount)
 
 
 def action_counts(connection: Connection, **filters: str) -> dict[tuple[str, str], int]:
@@ -196,6 +215,6 @@ def _retry(connection: Connection, ids: Sequence[int], now: datetime) -> Sequenc
     fresh |= {"finished_at": None, "lease_until": None}
     connection.execute(update(actions).where(chosen).values(**fresh))
     paused = accounts.c.account.in_({row.account for row in rows})
-    over = paused & (accounts.c.paused_until > now)
+    over = paused & (accounts.c.paused_until > now) & accounts.c.paused_by.is_(None)
     connection.execute(update(accounts).where(over).values(paused_until=now))
     return [row.sink for row in rows]

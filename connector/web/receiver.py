@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from connector.intake import verified
 from connector.store.database import StoreDown
@@ -44,15 +44,23 @@ def application(
 
     `broker` says what is wrong with the broker, where one is needed.
     """
+    return Starlette(routes=routes(workspace, arrived, broker, changed))
+
+
+def routes(
+    workspace: Workspace,
+    arrived: Callable[[], None],
+    broker: health.Probe | None = None,
+    changed: Callable[[str], None] | None = None,
+) -> list[BaseRoute]:
+    """The same, for a server that has more beside them; webhooks are looked up first."""
     receiver = _Receiver(workspace, arrived)
-    return Starlette(
-        routes=[
-            Route("/hooks/{source}", receiver.webhook, methods=["POST"]),
-            *unsubscribing.routes(workspace),
-            *news.routes(workspace, changed),
-            *health.routes(workspace, broker),
-        ]
-    )
+    return [
+        Route("/hooks/{source}", receiver.webhook, methods=["POST"]),
+        *unsubscribing.routes(workspace),
+        *news.routes(workspace, changed),
+        *health.routes(workspace, broker),
+    ]
 
 
 class _Receiver:

@@ -1,0 +1,8 @@
+"""The pages, in the order of the navigation. Each is a module with TITLE, PATH and `routes`."""
+
+from __future__ import annotations
+
+PAGES = (
+    "today",
+    "deliveries",
+)
