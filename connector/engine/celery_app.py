@@ -12,7 +12,7 @@ from celery import Celery
 from kombu import Queue
 
 from connector.engine.broker import CONNECT_SECONDS, transport_options
-from connector.engine.wakeups import CHORES, DECIDE, Wakeup, deliver, poll
+from connector.engine.wakeups import CHORES, DECIDE, PROJECT, Wakeup, deliver, poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,7 +40,8 @@ def make_app(
     broker: str, sinks: Iterable[str], hear: Callable[[Wakeup], None] | None = None
 ) -> Celery:
     """`hear` is called in a thread of its own for every wake-up; without it the app only rings."""
-    queues = {DECIDE.queue, CHORES.queue, poll("").queue, *(deliver(sink).queue for sink in sinks)}
+    once = (DECIDE, PROJECT, CHORES, poll(""))
+    queues = {wakeup.queue for wakeup in (*once, *map(deliver, sinks))}
     app = _App(broker)
     app.config_from_object(
         {
@@ -86,6 +87,10 @@ def _define_tasks(app: Celery, hear: Callable[[Wakeup], None] | None) -> None:
     @app.task(name="poll", shared=False)
     def poll_(source: str) -> None:
         heard(poll(source))
+
+    @app.task(name=PROJECT.task, shared=False)
+    def project() -> None:
+        heard(PROJECT)
 
     @app.task(name=CHORES.task, shared=False)
     def chores() -> None:

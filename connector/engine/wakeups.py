@@ -21,7 +21,7 @@ CHORES_SECONDS = 60.0
 
 
 class Wakeup(NamedTuple):
-    """`task` is decide, deliver, poll or chores; `of` is the sink or the source it is about."""
+    """`task` is decide, deliver, poll, project or chores; `of` is the sink or the source it is about."""
 
     task: str
     of: str = ""
@@ -33,6 +33,7 @@ class Wakeup(NamedTuple):
 
 
 DECIDE = Wakeup("decide")
+PROJECT = Wakeup("project")
 CHORES = Wakeup("chores")
 
 
@@ -46,7 +47,7 @@ def poll(source: str) -> Wakeup:
 
 def schedule(settings: Settings) -> Mapping[Wakeup, float]:
     """Everything that has to be looked at now and then -> every how many seconds."""
-    every = {DECIDE: SWEEP_SECONDS, CHORES: CHORES_SECONDS}
+    every = {DECIDE: SWEEP_SECONDS, PROJECT: SWEEP_SECONDS, CHORES: CHORES_SECONDS}
     every |= {deliver(sink): SWEEP_SECONDS for sink in settings.sinks}
     for id, source in settings.sources.items():
         if issubclass(catalog.source_type(source.type), Pollable):

@@ -16,6 +16,7 @@ from connector.store.tables.cases import case_events, cases, followed, hints
 from connector.store.tables.decisions import activations, decisions, pools, rulesets, settings
 from connector.store.tables.metadata import metadata
 from connector.store.tables.outbox import accounts, actions, alarms, attempts, suppressions
+from connector.store.tables.readings import projected, readings, tallies, tally_values
 
 __all__ = [
     "accounts",
@@ -34,11 +35,15 @@ __all__ = [
     "inbox",
     "metadata",
     "pools",
+    "projected",
+    "readings",
     "responses",
     "revisions",
     "rulesets",
     "settings",
     "sources",
     "suppressions",
+    "tallies",
+    "tally_values",
     "tombstones",
 ]
