@@ -86,7 +86,7 @@ def _prepare(connection: Connection, dimensions: Sequence[str], limit: int) -> _
 def _is_settled(connection: Connection, prepared: _Prepared) -> bool:
     """Is there nothing to write down, not even how far it is?"""
     here = readings.position(connection)
-    return here.number >= prepared.horizon.newest
+    return bool(here.number >= prepared.horizon.newest)
 
 
 def _reading(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from connector.rules.model import AttributeType
     from connector.store.tallies import Pair
 
-SHARED = ("rule", "topic")  # an answer can belong to several of their groups
+SHADOW = "shadow"  # rules that matched as shadows
+SHARED = ("rule", "topic", SHADOW)  # an answer can belong to several of their groups
 _PLAIN = (SURVEY, "source", "language", "brand", *SHARED)
 _ALWAYS = ("plan",)
 _COUNTED_TYPES = ("text", "flag")
@@ -38,6 +39,8 @@ def contributions(
     matches = verdict.get("matches")
     found += _each("rule", None if matches is None else _rules(matches))
     found += _each("topic", verdict.get("topics"))
+    shadows = (one["rule_id"] for one in matches or () if one["status"] == "shadow")
+    found += [(SHADOW, rule) for rule in dict.fromkeys(shadows)]
     customer = facts.get("customer") or {}
     for dimension in dimensions:
         if dimension.startswith("customer."):

@@ -154,7 +154,7 @@ def put(connection: Connection, rows: Sequence[tuple[dict[str, Any], Sequence[st
     gone = [old[row["response_id"]] for row, _ in fresh if row["response_id"] in old]
     changes: Counter[Key] = Counter()
     for was in gone:
-        changes.subtract(tallies.keys(was._mapping))
+        changes.subtract(tallies.keys(was._asdict()))
     _remove(connection, [was.id for was in gone])
     _limit(connection, [row for row, _ in fresh])
     _place(connection, [row for row, _ in fresh])
@@ -179,8 +179,8 @@ def forget(connection: Connection, response: str) -> None:
         return
     emptied = anonymous(was.counted)
     changes: Counter[Key] = Counter()
-    changes.subtract(tallies.keys(was._mapping))
-    changes.update(tallies.keys({**was._mapping, "counted": emptied}))
+    changes.subtract(tallies.keys(was._asdict()))
+    changes.update(tallies.keys({**was._asdict(), "counted": emptied}))
     searching.remove(connection, [was.id])
     connection.execute(update(readings).where(mine).values(counted=emptied, **NOBODY))
     tallies.add(connection, changes)
@@ -261,7 +261,7 @@ def _existing(connection: Connection, ids: Iterable[int]) -> Sequence[int]:
 
 
 def _id(given: datetime, response: str) -> int:
-    seconds = min(max(int(given.timestamp()), 0), 2**_SECOND_BITS - 1)
+    seconds = min(max(int(given.timestamp()), 0), (1 << _SECOND_BITS) - 1)
     return (seconds << _REST_BITS) | (crc32(response.encode()) >> (32 - _REST_BITS))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.store.tables.access import api_tokens, audit, sessions, sign_in_attempts, users
 from connector.store.tables.answers import (
     companies,
     customer_keys,
@@ -23,7 +24,9 @@ __all__ = [
     "actions",
     "activations",
     "alarms",
+    "api_tokens",
     "attempts",
+    "audit",
     "case_events",
     "cases",
     "companies",
@@ -40,10 +43,13 @@ __all__ = [
     "responses",
     "revisions",
     "rulesets",
+    "sessions",
     "settings",
+    "sign_in_attempts",
     "sources",
     "suppressions",
     "tallies",
     "tally_values",
     "tombstones",
+    "users",
 ]

@@ -7,7 +7,7 @@ from connector.store.searching import MAKE
 from connector.store.types import RowId, UtcTime
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
