@@ -224,7 +224,10 @@ def _finish(connection: Connection, answers: int, is_sqlite: bool) -> None:
             "INSERT INTO projected (id, number, reached, seen_number, seen_xid, seq, epoch, dimensions) "
             "VALUES (1, :n, :n, :n, 0, :n, 1, :d)"
         ),
-        {"n": answers, "d": '["survey", "source", "language", "brand", "rule", "topic", "shadow", "customer.plan"]'},
+        {
+            "n": answers,
+            "d": '["survey", "source", "language", "brand", "rule", "topic", "shadow", "customer.plan"]',
+        },
     )
     if is_sqlite:
         return

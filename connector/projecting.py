@@ -89,9 +89,7 @@ def _is_settled(connection: Connection, prepared: _Prepared) -> bool:
     return bool(here.number >= prepared.horizon.newest)
 
 
-def _reading(
-    row: Any, epoch: int, dimensions: Sequence[str]
-) -> tuple[dict[str, Any], list[str]]:
+def _reading(row: Any, epoch: int, dimensions: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     facts, verdict = from_json(row.facts), from_json(row.verdict)
     customer = facts.get("customer") or {}
     comment = facts.get("comment") or ""

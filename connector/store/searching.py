@@ -65,12 +65,16 @@ _FIND = {
         "ORDER BY id DESC LIMIT :limit"
     ),
 }
+_AMONG = {
+    "sqlite": f"SELECT rowid FROM {TABLE} WHERE {TABLE} MATCH :query AND rowid = :id",  # noqa: S608 - a constant
+    "postgresql": (
+        f"SELECT id FROM {TABLE} WHERE words @@ CAST(:query AS tsquery) AND id = :id"  # noqa: S608 - a constant
+    ),
+}
 # PostgreSQL's planner guesses badly how rare a token is, and walks through everything where there
 # is next to nothing to be found. So the index is asked first whether there are few.
 _FEW = 5_000
-_FEW_FOUND = (
-    f"SELECT id FROM {TABLE} WHERE words @@ CAST(:query AS tsquery) LIMIT :few"  # noqa: S608 - a constant
-)
+_FEW_FOUND = f"SELECT id FROM {TABLE} WHERE words @@ CAST(:query AS tsquery) LIMIT :few"  # noqa: S608 - a constant
 EVERYTHING = 2**63 - 1
 
 
@@ -132,15 +136,26 @@ def find(
 ) -> list[int]:
     """Ids of readings that have all these tokens (`word*`: one that begins so), the newest first,
     from below `before` on."""
+    query = _query(connection, wanted)
     asked = {"before": before, "limit": limit}
     if connection.dialect.name == "sqlite":
-        query = " AND ".join(_quoted(token, '"{}"', "*") for token in wanted)
         return list(connection.scalars(text(_FIND["sqlite"]), {"query": query, **asked}))
-    query = " & ".join(_quoted(token, "'{}'", ":*") for token in wanted)
     few = list(connection.scalars(text(_FEW_FOUND), {"query": query, "few": _FEW}))
     if len(few) < _FEW:
         return sorted((id for id in few if id < before), reverse=True)[:limit]
     return list(connection.scalars(text(_FIND["postgresql"]), {"query": query, **asked}))
+
+
+def among(connection: Connection, wanted: Sequence[str], ids: Iterable[int]) -> list[int]:
+    """Those of a few ids that have all these tokens, in their order."""
+    statement, query = text(_AMONG[connection.dialect.name]), _query(connection, wanted)
+    return [id for id in ids if connection.scalar(statement, {"query": query, "id": id})]
+
+
+def _query(connection: Connection, wanted: Sequence[str]) -> str:
+    if connection.dialect.name == "sqlite":
+        return " AND ".join(_quoted(token, '"{}"', "*") for token in wanted)
+    return " & ".join(_quoted(token, "'{}'", ":*") for token in wanted)
 
 
 def _quoted(token: str, quotes: str, sign: str) -> str:
