@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -97,10 +98,14 @@ def fill(workspace: Workspace, now: datetime, answers: int) -> None:
         store.write(lambda c: c.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KB}"))
     words = _Words(store.is_sqlite, now, answers)
     for statement in _statements(words, answers):
-        if not store.is_sqlite:
-            statement = statement.replace("%", "%%")  # the driver's own sign
-        store.write(lambda c, one=statement: c.exec_driver_sql(one))
+        # A single sign would be psycopg's own.
+        said = statement if store.is_sqlite else statement.replace("%", "%%")
+        store.write(functools.partial(_run, said))
     store.write(lambda c: _finish(c, answers, store.is_sqlite))
+
+
+def _run(statement: str, connection: Connection) -> None:
+    connection.exec_driver_sql(statement)
 
 
 def _statements(w: _Words, answers: int) -> list[str]:
@@ -139,7 +144,7 @@ def _statements(w: _Words, answers: int) -> list[str]:
     )
     ruleset = "(SELECT max(hash) FROM rulesets)"
     case = f"i % {CASES_EVERY} = 0"
-    found = [
+    return [
         "INSERT INTO customers (id, name, attributes, created_at) "
         f"SELECT {owner}, 'Ana Person' || (i - 1), {w.json(chr(39) + chr(123) + chr(125) + chr(39))}, {w.time} "
         f"FROM {w.numbered(answers // 3 + 1)}",
@@ -190,7 +195,6 @@ def _statements(w: _Words, answers: int) -> list[str]:
             for kind in ("opened", "contacted", "closed")
         ),
     ]
-    return found
 
 
 def _text(expression: str) -> str:
@@ -207,11 +211,10 @@ def _search(w: _Words, rows: str, reading: str, comment: str, *said: str) -> str
     )
     if w.is_sqlite:
         return (
-            f"INSERT INTO {searching.TABLE} (rowid, words) "  # noqa: S608 - constants
-            f"SELECT {reading}, {tokens} FROM {rows}"
+            f"INSERT INTO {searching.TABLE} (rowid, words) SELECT {reading}, {tokens} FROM {rows}"
         )
     return (
-        f"INSERT INTO {searching.TABLE} (id, words) "  # noqa: S608 - constants
+        f"INSERT INTO {searching.TABLE} (id, words) "
         f"SELECT {reading}, array_to_tsvector(string_to_array({tokens}, ' ')) FROM {rows}"
     )
 
@@ -233,7 +236,7 @@ def _finish(connection: Connection, answers: int, is_sqlite: bool) -> None:
         return
     for table, column in (("decisions", "number"), ("actions", "id")):
         connection.exec_driver_sql(
-            f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), "  # noqa: S608 - constants
+            f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), "
             f"(SELECT max({column}) FROM {table}))"
         )
     connection.exec_driver_sql("ANALYZE")

@@ -16,7 +16,6 @@ from connector.store import readings, searching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -36,7 +35,7 @@ class _Prepared(NamedTuple):
     rows: list[tuple[dict[str, Any], list[str]]]
 
 
-def project(workspace: Workspace, now: datetime, limit: int = _TOGETHER) -> int:
+def project(workspace: Workspace, limit: int = _TOGETHER) -> int:
     """Project the oldest decisions that are not; returns how many. Call it until 0.
 
     Raises:

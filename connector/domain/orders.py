@@ -37,7 +37,7 @@ class Order(Value):
     looked up before any resend. `params` were validated by the sink's own `Params` when decided. A
     `digest` is about no single answer: its facts are empty. `windows` are the next times in which
     it may go out, in order; without any, and after the last of them, it may at any time. `topics`,
-    `flags` and `complaints` are those of the verdict.
+    `flags` and `complaints` are those of the verdict. `page` is our own page about the customer.
     """
 
     key: str
@@ -52,6 +52,7 @@ class Order(Value):
     topics: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
+    page: str = ""
 
     def not_before(self, now: datetime) -> datetime | None:
         """When its next window opens, where it may not go out now."""

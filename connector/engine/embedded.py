@@ -1,8 +1,8 @@
 """Everything in one process: threads call the stages, bells wake them, SIGTERM ends them cleanly.
 
-One thread polls each source that has an API, one decides, one projects, one delivers for each sink (so that a
-slow or failing sink never delays another), one does the chores, one looks whether the rules files
-have changed. They sleep until a bell rings or
+One thread polls each source that has an API, one decides, one projects, one delivers for each sink
+(so that a slow or failing sink never delays another), one does the chores, one looks whether the
+rules files have changed. They sleep until a bell rings or
 the next due time comes; nothing is polled but the vendors.
 """
 
@@ -162,7 +162,7 @@ class Embedded:
         return 0 if decided.records else _LONGEST_SLEEP_SECONDS
 
     def _project(self) -> float:
-        done = project(self.workspace, utc_now())
+        done = project(self.workspace)
         return _PROJECT_PAUSE_SECONDS if done else _PROJECT_SLEEP_SECONDS
 
     def _deliver(self, id: str, courier: Courier) -> float:
@@ -215,7 +215,7 @@ def run_once(workspace: Workspace) -> bool:
                 failed = True
     while deciding.decide_batch(workspace, utc_now()).records:
         pass
-    while project(workspace, utc_now()):
+    while project(workspace):
         pass
     for id in workspace.settings.sinks:
         courier = Courier(workspace.store, id, workspace.new_sink(id), utc_now)

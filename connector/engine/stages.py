@@ -107,7 +107,7 @@ class Stages:
 
     def _project(self, _of: str, _tool: None) -> None:
         for _ in self._rounds(PROJECT):
-            if not project(self.workspace, self._clock()):
+            if not project(self.workspace):
                 return
 
     def _deliver(self, id: str, courier: Courier) -> None:

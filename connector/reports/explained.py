@@ -1,4 +1,4 @@
-"""One decision and its why: as its rules said then, and what today's would say to the same facts."""
+"""One decision and its why: what its rules said then, and what today's say to the same facts."""
 
 from __future__ import annotations
 

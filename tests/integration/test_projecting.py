@@ -33,7 +33,7 @@ on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=Tr
 
 def project(world, workspace: Workspace | None = None) -> int:
     done = 0
-    while count := projecting.project(workspace or world.workspace, world.now):
+    while count := projecting.project(workspace or world.workspace):
         done += count
     return done
 
@@ -104,7 +104,7 @@ def test_tallies_say_what_the_answers_say_after_any_history(world, seed):
         if chance.random() < 0.2:
             plan(world, chance.choice(emails), chance.choice(["pro", "basic", ""]))
         if chance.random() < 0.3:
-            projecting.project(world.workspace, world.now, limit=chance.choice([1, 3, 200]))
+            projecting.project(world.workspace, limit=chance.choice([1, 3, 200]))
         if chance.random() < 0.05:
             erasure.erase_email(world.workspace.store, chance.choice(emails), world.now)
         if chance.random() < 0.05:
@@ -213,7 +213,7 @@ def test_two_processes_that_project_at_once_count_every_answer_once(world):
         try:
             mine = Workspace(world.workspace.settings, store)
             for _ in range(30):
-                projecting.project(mine, world.now, limit=7)
+                projecting.project(mine, limit=7)
         except BaseException as error:  # noqa: BLE001 - raised again below
             failed.append(error)
         finally:
@@ -249,7 +249,7 @@ def test_who_is_erased_is_in_no_reading_and_found_by_nothing(world):
     assert "enterprise" not in repr(row)
     with world.workspace.store.read() as connection:
         left = [tuple(one) for one in connection.execute(select(tallies.tallies))]
-        kept = list(connection.scalars(text(f"SELECT words FROM {searching.TABLE}")))
+        kept = list(connection.scalars(text("SELECT words FROM reading_search")))
     assert "enterprise" not in repr(left)
     assert kept == []
     assert tallied(world) == counted(world)
@@ -316,7 +316,7 @@ def test_a_reader_is_told_how_far_behind_the_readings_are(world):
         world.answer(id=str(number), score=3)
     with store.read() as connection:
         assert readings.behind(connection) == (3, None)
-    projecting.project(world.workspace, world.now, limit=2)
+    projecting.project(world.workspace, limit=2)
     with store.read() as connection:
         assert readings.behind(connection) == (1, world.now)
     project(world)

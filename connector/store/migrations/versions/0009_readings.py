@@ -1,4 +1,4 @@
-"""readings, tallies and the search over comments: filled in the background, by numbers of decisions"""
+"""readings, tallies and the search over comments; the engine fills them in the background"""
 
 import sqlalchemy as sa
 from alembic import op
