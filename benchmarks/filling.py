@@ -136,7 +136,7 @@ def _statements(w: _Words, answers: int) -> list[str]:
         "topics": ["' || {topic} || '"], "flags": [], "complaints": []}}'"""
     )
     rows = w.numbered(answers)
-    reading = f"(({w.second} << 30) | (i % 1000000))"
+    reading = f"((({w.second} * 1000) << 20) | (i % 1000000))"
     counted = w.json(
         f"""'[["survey", ""], ["source", "' || {source} || '"], ["language", "' || {language}
         || '"], ["brand", ""], ["rule", "' || {rule} || '"], ["topic", "' || {topic}

@@ -21,7 +21,7 @@ CHORES_SECONDS = 60.0
 
 
 class Wakeup(NamedTuple):
-    """`task` is decide, deliver, poll, project or chores; `of` is the sink or source it is about."""
+    """`task` is decide, deliver, poll, project or chores; `of` is the sink or source of it."""
 
     task: str
     of: str = ""

@@ -61,7 +61,7 @@ class Verbatim(NamedTuple):
 
 
 class Page(NamedTuple):
-    """`before` is where the next page begins, None on the last. `seq` grows with all that is new."""
+    """`before` is where the next page begins, None on the last. `seq` grows with what is new."""
 
     verbatims: list[Verbatim]
     before: int | None
