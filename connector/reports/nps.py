@@ -177,7 +177,7 @@ def judged_period(question: Question) -> Period:
 
 def judge(blocks: Mapping[str, Block], question: Question, days: Iterable[Counted]) -> None:
     """The verdict on change of each block that has segments; `days` are the answers of
-    `judged_period`, their groups are days."""
+    `judged_period`, their groups are days, or Mondays."""
     judged = {id: block for id, block in blocks.items() if block.has_segments}
     period = judged_period(question)
     weekly = {id: [Tally() for _ in range(WEEKS)] for id in judged}

@@ -123,15 +123,17 @@ def programme(
     _group(connection, blocks, question, days)
     arrange(blocks, question)
     judged = judged_period(question)
-    since = min(judged.since.date(), asked.until - timedelta(weeks=_WEEKS_SHOWN))
+    last = asked.until - timedelta(days=1)
+    shown = last - timedelta(days=last.weekday(), weeks=_WEEKS_SHOWN - 1)
+    since = min(judged.since.date(), shown)
     long = (since.isoformat(), asked.until.isoformat())
-    daily = tallies.scores(connection, *long, survey=asked.survey, by_day=True)
+    weekly = tallies.scores(connection, *long, survey=asked.survey, times="week")
     weeks_judged = (judged.since.date().isoformat(), judged.until.date().isoformat())
-    judge(blocks, question, _within(daily, *weeks_judged))
+    judge(blocks, question, _within(weekly, *weeks_judged))
     found = in_order(blocks, surveys)
     return Programme(
         telling.told(found, question),
-        {block.id: _weeks(block, daily, asked) for block in found if block.has_segments},
+        {block.id: _weeks(block, weekly, asked) for block in found if block.has_segments},
         _topics(connection, blocks, asked, days),
         readings.behind(connection),
     )
@@ -157,7 +159,7 @@ def _group(
         *days,
         dimension=SURVEY if timed else name,
         survey=question.survey,
-        by_day=timed,
+        times=None if not timed else "day" if name != "week" else "week",
     )
     for row in rows:
         block = blocks.get(row.survey)
@@ -174,18 +176,17 @@ def _has_score(block: Block, row: Counted) -> bool:
     return row.score is not None and (survey is None or survey.low <= row.score <= survey.high)
 
 
-def _weeks(block: Block, daily: Iterable[Counted], asked: Asked) -> list[Week]:
+def _weeks(block: Block, weekly: Iterable[Counted], asked: Asked) -> list[Week]:
     """Every week of a year up to the end of the time that was asked for, also those without an
     answer."""
     last = asked.until - timedelta(days=1)
     ends = last - timedelta(days=last.weekday())
     mondays = [ends - timedelta(weeks=back) for back in reversed(range(_WEEKS_SHOWN))]
     found = {monday: Tally() for monday in mondays}
-    for row in daily:
+    for row in weekly:
         if row.survey != block.id or row.group is None or not _has_score(block, row):
             continue
-        day = date.fromisoformat(row.group)
-        tally = found.get(day - timedelta(days=day.weekday()))
+        tally = found.get(date.fromisoformat(row.group))
         if tally is not None:
             add(tally, block, row)
     return [Week(monday, tally.n, *_figures(tally, asked.least)) for monday, tally in found.items()]

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+)
 
 from connector.store.arrivals import insert_ignoring
 from connector.store.counting import Counted
@@ -20,6 +30,7 @@ SURVEY = "survey"  # the dimension of every answer; its value is empty
 LONGEST = 200
 
 Pair = tuple[str, str]  # dimension and value
+Times = Literal["day", "week"]
 
 
 class Key(NamedTuple):
@@ -105,6 +116,14 @@ def limited(connection: Connection, wanted: Iterable[Pair]) -> set[Pair]:
     return found
 
 
+def _monday(dialect: str) -> ColumnElement[str]:
+    """https://www.sqlite.org/lang_datefunc.html#modifiers"""
+    if dialect == "sqlite":
+        return func.date(tallies.c.day, literal_column("'-6 days'"), literal_column("'weekday 1'"))
+    week = func.date_trunc(literal_column("'week'"), cast(tallies.c.day, Date))
+    return func.to_char(week, literal_column("'YYYY-MM-DD'"))
+
+
 def empty(connection: Connection) -> None:
     connection.execute(delete(tallies))
     connection.execute(delete(tally_values))
@@ -116,11 +135,13 @@ def scores(
     until: str,
     dimension: str = SURVEY,
     survey: str | None = None,
-    by_day: bool = False,
+    times: Times | None = None,
 ) -> list[Counted]:
     """Answers of the days from `since` up to, but not including, `until` (`2026-11-24`), by survey,
-    value, score and segment. `by_day`: the group is the day, not the value."""
-    group = tallies.c.day if by_day else tallies.c.value
+    value, score and segment. With `times` the group is the day, or the Monday of its week."""
+    group: ColumnElement[str] = tallies.c.value
+    if times is not None:
+        group = tallies.c.day if times == "day" else _monday(connection.dialect.name)
     names = (tallies.c.survey, group, tallies.c.score, tallies.c.segment)
     statement = (
         select(*names, func.sum(tallies.c.n))
@@ -130,7 +151,7 @@ def scores(
     if survey is not None:
         statement = statement.where(tallies.c.survey == survey)
     return [
-        Counted(row[0], row[1] or None, int(row[2]) if row[2] else None, row[3] or None, row[4])
-        for row in connection.execute(statement)
-        if row[4]
+        Counted(survey, group or None, int(score) if score else None, segment or None, answers)
+        for survey, group, score, segment, answers in connection.execute(statement)
+        if answers
     ]
