@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-PAGES = ("today", "programme", "verbatims", "customers", "rules")
+PAGES = ("today", "programme", "verbatims", "customers", "deliveries", "rules")
