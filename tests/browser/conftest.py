@@ -64,9 +64,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebServer
     (folder / "templates/thank_you").mkdir(parents=True)
     (folder / "templates/thank_you/en.txt").write_text("Subject: Thank you\n\nThank you.\n")
     (folder / "rules.yaml").write_text(RULES)
-    (folder / "connector.yaml").write_text(
-        CONNECTOR.format(store="sqlite:///served.db", surge=200)
-    )
+    (folder / "connector.yaml").write_text(CONNECTOR.format(store="sqlite:///served.db", surge=200))
     settings = config.load(folder / "connector.yaml", {"SECRET": SECRET, "TOKEN": "t0ken"})
     now = datetime.now(UTC).replace(microsecond=0)
     workspace = open_workspace(settings, now - timedelta(days=30), follow=True)
@@ -99,7 +97,9 @@ def open_page(chromium: Any, served: tuple[WebServer, World]) -> Iterator[Callab
         context.set_default_timeout(30_000)
         opened.append(context)
         page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on(
+            "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page
 

@@ -322,3 +322,15 @@ def test_a_reader_is_told_how_far_behind_the_readings_are(world):
     project(world)
     with store.read() as connection:
         assert readings.behind(connection) == (0, world.now)
+
+
+def test_the_readings_are_made_anew_by_command(world, connector, monkeypatch):
+    world.answer(id="1", score=3, comment="slow")
+    project(world)
+    world.workspace.store.write(lambda c: c.exec_driver_sql("UPDATE tallies SET n = n + 7"))
+    assert tallied(world) != counted(world)
+    monkeypatch.chdir(world.workspace.settings.directory)
+    code, out, _ = connector("rebuild-readings")
+    assert (code, out) == (0, "1 answer read.\n")
+    assert tallied(world) == counted(world)
+    assert len(found(world, "slow")) == 1
