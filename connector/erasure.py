@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from connector.store import forgetting
+from connector.store import forgetting, readings
 from connector.store.tables import responses
 from connector.text import clean_email
 
@@ -45,6 +45,7 @@ def erase_email(store: Store, address: str, now: datetime) -> Erased:
         raise ValueError("this is no e-mail address")
 
     def work(connection: Connection) -> Erased:
+        readings.hold(connection)
         # Records, answers, person: in the order in which whoever decides takes hold of them.
         unread = forgetting.empty_unread(connection, cleaned)
         customer, ids = forgetting.responses_of_key(connection, "email", cleaned)
@@ -63,6 +64,7 @@ def erase_response(store: Store, response: str, now: datetime) -> Erased | None:
     def work(connection: Connection) -> Erased | None:
         if not forgetting.exists(connection, response):
             return None
+        readings.hold(connection)
         return Erased(1, 0, _empty(connection, [response], now))
 
     return store.write(work)
@@ -80,6 +82,8 @@ def apply_retention(store: Store, settings: Settings, now: datetime, limit: int 
 
         def work(connection: Connection) -> int:
             ids = forgetting.older_than(connection, survey, before, limit)
+            if ids:
+                readings.hold(connection)
             _empty(connection, ids, now)
             return len(ids)
 

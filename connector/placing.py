@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connector import __version__
 from connector.domain import Facts, Intent, Order, Verdict, digest_key
+from connector.links import customer_page
 from connector.store import alarms, cases, outbox
 from connector.store.gathering import GATHERING
 from connector.store.recovering import HELD
@@ -145,8 +146,10 @@ class Placing:
             topics=self.verdict.topics,
             flags=self.verdict.flags,
             complaints=self.verdict.complaints,
+            page=self._page(),
         )
-        unsaid = {"facts", "digest", "about"} | (set() if order.windows else {"windows"})
+        empty = {name for name in ("windows", "page") if not getattr(order, name)}
+        unsaid = {"facts", "digest", "about", *empty}
         return {
             "key": key,
             "response_id": self.facts.response_id,
@@ -168,6 +171,12 @@ class Placing:
             "digest": digest,
             "error": None,
         }
+
+    def _page(self) -> str:
+        """Where a person finds everything about the customer."""
+        settings = self.outbox.settings
+        base = settings.receiver.public_url if settings.dashboard.enabled else ""
+        return customer_page(base, self.customer, self.facts.response_id)
 
     def put(self, existing: Any, row: dict[str, Any]) -> None:
         if existing is None:

@@ -50,6 +50,10 @@ _COMMANDS = {
         "connector.cli.suppressions:suppressions",
         "To whom no mail goes, and why.",
     ),
+    "rebuild-readings": (
+        "connector.cli.rebuild:rebuild_readings",
+        "Make anew what the pages count and search.",
+    ),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
     "users": ("connector.cli.users:users", "Who may look at the pages and act there."),

@@ -54,7 +54,7 @@ class Order(Value):
     `digest` is about no single answer: its facts are empty. `windows` are the next times in which
     it may go out, in order; without any, and after the last of them, it may at any time. `about` is
     the case that is changed for another reason than a revision, or of which is told. `topics`,
-    `flags` and `complaints` are those of the verdict.
+    `flags` and `complaints` are those of the verdict. `page` is our own page about the customer.
     """
 
     key: str
@@ -70,6 +70,7 @@ class Order(Value):
     topics: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
+    page: str = ""
 
     def not_before(self, now: datetime) -> datetime | None:
         """When its next window opens, where it may not go out now."""

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu import Queue
 
 from connector.engine.broker import CONNECT_SECONDS, transport_options
-from connector.engine.wakeups import CHORES, DECIDE, Wakeup, deliver, follow, poll
+from connector.engine.wakeups import CHORES, DECIDE, PROJECT, Wakeup, deliver, follow, poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,7 +40,7 @@ def make_app(
     broker: str, sinks: Iterable[str], hear: Callable[[Wakeup], None] | None = None
 ) -> Celery:
     """`hear` is called in a thread of its own for every wake-up; without it the app only rings."""
-    shared = (DECIDE, CHORES, poll(""), follow(""))
+    shared = (DECIDE, PROJECT, CHORES, poll(""), follow(""))
     queues = {one.queue for one in (*shared, *map(deliver, sinks))}
     app = _App(broker)
     app.config_from_object(
@@ -91,6 +91,10 @@ def _define_tasks(app: Celery, hear: Callable[[Wakeup], None] | None) -> None:
     @app.task(name="follow", shared=False)
     def follow_(sink: str) -> None:
         heard(follow(sink))
+
+    @app.task(name=PROJECT.task, shared=False)
+    def project() -> None:
+        heard(PROJECT)
 
     @app.task(name=CHORES.task, shared=False)
     def chores() -> None:

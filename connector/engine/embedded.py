@@ -1,8 +1,8 @@
 """Everything in one process: threads call the stages, bells wake them, SIGTERM ends them cleanly.
 
-One thread polls each source that has an API, one decides, one delivers for each sink (so that a
-slow or failing sink never delays another), one does the chores, one looks whether the rules files
-have changed. They sleep until a bell rings or
+One thread polls each source that has an API, one decides, one projects, one delivers for each sink
+(so that a slow or failing sink never delays another), one does the chores, one looks whether the
+rules files have changed. They sleep until a bell rings or
 the next due time comes; nothing is polled but the vendors.
 """
 
@@ -26,6 +26,7 @@ from connector.engine.chores import do_chores
 from connector.errors import Invalid
 from connector.keeper import Keeper
 from connector.ports import Following, Pollable, Sink, Source
+from connector.projecting import project
 from connector.store import alarms, arrivals, following, sending
 from connector.store.database import StoreDown
 
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 _SHORTEST_SECONDS = 0.01
 _LONGEST_SLEEP_SECONDS = 30.0  # a wake-up lost to another process costs at most this
 _CHORES_SECONDS = 60.0
+_PROJECT_SLEEP_SECONDS = 5.0  # what another process decided, such as an import, is seen then
+_PROJECT_PAUSE_SECONDS = 0.01  # between two batches: deciding and receiving use the same writer
 _FILES_SECONDS = 1.0  # between two looks at the rules files; reading them takes under a millisecond
 _STORE_DOWN_SECONDS = 1.0
 _MISTAKE_SECONDS = 5.0
@@ -53,6 +56,7 @@ class Embedded:
         self.workspace = workspace
         self._stopping = threading.Event()
         self._deciding = Bell()
+        self._projecting = Bell()
         self._delivering = {sink: Bell() for sink in workspace.settings.sinks}
         self._polling = {id: Bell() for id in workspace.settings.sources}
         self._following = {sink: Bell() for sink in workspace.settings.sinks}
@@ -71,6 +75,7 @@ class Embedded:
                 step = functools.partial(self._poll, id, source)
                 self._spawn(f"poll-{id}", step, self._polling[id])
         self._spawn("decide", self._decide, self._deciding)
+        self._spawn("project", self._project, self._projecting)
         for id, bell in self._delivering.items():
             sink = self.workspace.new_sink(id)
             courier = Courier(self.workspace.store, id, sink, utc_now, self._keeper)
@@ -100,7 +105,7 @@ class Embedded:
     def stop(self) -> None:
         """Finish the calls in flight, then return; whatever is not done stays in the store."""
         self._stopping.set()
-        once = (self._deciding, self._chores, self._files)
+        once = (self._deciding, self._projecting, self._chores, self._files)
         bells = [*once, *self._delivering.values(), *self._polling.values()]
         bells += self._following.values()
         for bell in bells:
@@ -163,7 +168,13 @@ class Embedded:
     def _decide(self) -> float:
         decided = deciding.decide_batch(self.workspace, utc_now())
         self._ring(decided.sinks)
+        if decided.records:
+            self._projecting.ring()
         return 0 if decided.records else _LONGEST_SLEEP_SECONDS
+
+    def _project(self) -> float:
+        done = project(self.workspace)
+        return _PROJECT_PAUSE_SECONDS if done else _PROJECT_SLEEP_SECONDS
 
     def _deliver(self, id: str, courier: Courier) -> float:
         delivered = courier.round()
@@ -221,6 +232,8 @@ def run_once(workspace: Workspace) -> bool:
                 log.warning("source %s: %s", id, polled.error)
                 failed = True
     while deciding.decide_batch(workspace, utc_now()).records:
+        pass
+    while project(workspace):
         pass
     for id in workspace.settings.sinks:
         courier = Courier(workspace.store, id, workspace.new_sink(id), utc_now)

@@ -16,9 +16,10 @@ from connector import deciding, followup, intake
 from connector.delivery import Courier
 from connector.engine.chores import do_chores
 from connector.engine.crew import Crew
-from connector.engine.wakeups import CHORES, DECIDE, Wakeup, deliver, follow, poll
+from connector.engine.wakeups import CHORES, DECIDE, PROJECT, Wakeup, deliver, follow, poll
 from connector.errors import Invalid
 from connector.keeper import Keeper
+from connector.projecting import project
 from connector.store import alarms, arrivals
 from connector.store.database import StoreDown
 
@@ -59,14 +60,16 @@ class Stages:
             "deliver": self._deliver,
             "poll": self._poll,
             "follow": self._follow,
+            "project": self._project,
             "chores": self._chores,
         }
         self._keeper = Keeper(workspace.store, clock)
         deliverers = calls * len(workspace.settings.sinks)
         self._hands = ThreadPoolExecutor(max(deliverers, 1), thread_name_prefix="deliver")
-        workspace.store.make_room(deliverers + len(workspace.settings.sources) + 2)
+        workspace.store.make_room(deliverers + len(workspace.settings.sources) + 3)
         self._crews: dict[Wakeup, Crew[Any]] = {
             DECIDE: Crew(1, lambda: None),
+            PROJECT: Crew(1, lambda: None),
             CHORES: Crew(1, lambda: None),
         }
         for sink in workspace.settings.sinks:
@@ -101,6 +104,12 @@ class Stages:
             decided = deciding.decide_batch(self.workspace, self._clock())
             self._ring_for(decided.sinks)
             if not decided.records:
+                return
+            self._ring(PROJECT)
+
+    def _project(self, _of: str, _tool: None) -> None:
+        for _ in self._rounds(PROJECT):
+            if not project(self.workspace):
                 return
 
     def _deliver(self, id: str, courier: Courier) -> None:

@@ -22,7 +22,7 @@ _LOOK_AT_HINTS_SECONDS = 30.0  # where the bell of a webhook was lost
 
 
 class Wakeup(NamedTuple):
-    """`task` is decide, deliver, poll, follow or chores; `of` is the sink or the source."""
+    """`task` is decide, deliver, poll, follow, project or chores; `of` is the sink or source."""
 
     task: str
     of: str = ""
@@ -34,6 +34,7 @@ class Wakeup(NamedTuple):
 
 
 DECIDE = Wakeup("decide")
+PROJECT = Wakeup("project")
 CHORES = Wakeup("chores")
 
 
@@ -51,7 +52,7 @@ def follow(sink: str) -> Wakeup:
 
 def schedule(settings: Settings) -> Mapping[Wakeup, float]:
     """Everything that has to be looked at now and then -> every how many seconds."""
-    every = {DECIDE: SWEEP_SECONDS, CHORES: CHORES_SECONDS}
+    every = {DECIDE: SWEEP_SECONDS, PROJECT: SWEEP_SECONDS, CHORES: CHORES_SECONDS}
     every |= {deliver(sink): SWEEP_SECONDS for sink in settings.sinks}
     for id, sink in settings.sinks.items():
         if issubclass(catalog.sink_type(sink.type), Following):

@@ -19,7 +19,7 @@ from connector.reports.grouping import TIMES, Grouping, groups_of
 from connector.store.counting import By, Counted, Period, scores
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection
 
@@ -96,26 +96,38 @@ def report(
     with closing(scores(connection, *asked)) as rows:
         for row in rows:
             block = blocks.setdefault(row.survey, Block(row.survey, surveys.get(row.survey)))
-            if not _is_counted(block, row):
+            if not is_counted(block, row):
                 continue
-            _add(block.whole, block, row)
+            add(block.whole, block, row)
             for group in groups_of(name, row.group) if grouped else ():
-                _add(block.groups.setdefault(group, Tally()), block, row)
+                add(block.groups.setdefault(group, Tally()), block, row)
             if len(block.groups) > MOST_GROUPS:
                 raise TooManyGroups(
                     f"'{name}' has more than {MOST_GROUPS:,} values: nearly everybody is a group"
                 )
+    arrange(blocks, question)
+    period = judged_period(question)
+    judge(blocks, question, scores(connection, period, By("day"), question.survey))
+    return in_order(blocks, surveys)
+
+
+def arrange(blocks: Mapping[str, Block], question: Question) -> None:
+    """Groups in the order in which they are told, with the places that they can have."""
+    name = question.grouping.name
     for block in blocks.values():
         block.groups = dict(sorted(block.groups.items(), key=lambda one: _order(name, *one)))
         if question.grouping.ranked and block.has_segments:
             block.places = _places(block, question.least)
-    _judge(connection, blocks, question)
+
+
+def in_order(blocks: Mapping[str, Block], surveys: Mapping[str, Survey]) -> list[Block]:
+    """As the configuration has them."""
     known = list(surveys)
     order = {id: known.index(id) if id in known else len(known) for id in blocks}
     return sorted(blocks.values(), key=lambda block: (order[block.id], block.id))
 
 
-def _is_counted(block: Block, row: Counted) -> bool:
+def is_counted(block: Block, row: Counted) -> bool:
     """Has it a score on the survey's scale? What has none is counted as such."""
     if row.score is None:
         block.unscored += row.answers
@@ -130,7 +142,7 @@ def _is_on_scale(block: Block, score: int) -> bool:
     return block.survey is None or block.survey.low <= score <= block.survey.high
 
 
-def _add(tally: Tally, block: Block, row: Counted) -> None:
+def add(tally: Tally, block: Block, row: Counted) -> None:
     if row.score is None:
         return
     tally.scores[row.score] += row.answers
@@ -156,24 +168,26 @@ def _places(block: Block, least: int) -> dict[str | None, Place]:
     return dict(zip(ranked, places(list(ranked.values())), strict=True))
 
 
-def _judge(connection: Connection, blocks: Mapping[str, Block], question: Question) -> None:
-    """The verdict on change of each block that has segments, over the whole weeks before the end
-    of the time that was asked for, whatever its beginning."""
-    judged = {id: block for id, block in blocks.items() if block.has_segments}
-    if not judged:
-        return
+def judged_period(question: Question) -> Period:
+    """The whole weeks before the end of the time that was asked for, whatever its beginning."""
     until = question.period.until.astimezone(UTC)
-    monday = until.date() - timedelta(days=until.weekday())
-    ends = datetime.combine(monday, time(), UTC)
-    period = Period(ends - WEEKS * _WEEK, ends)
+    ends = datetime.combine(until.date() - timedelta(days=until.weekday()), time(), UTC)
+    return Period(ends - WEEKS * _WEEK, ends)
+
+
+def judge(blocks: Mapping[str, Block], question: Question, days: Iterable[Counted]) -> None:
+    """The verdict on change of each block that has segments; `days` are the answers of
+    `judged_period`, their groups are days, or Mondays."""
+    judged = {id: block for id, block in blocks.items() if block.has_segments}
+    period = judged_period(question)
     weekly = {id: [Tally() for _ in range(WEEKS)] for id in judged}
-    for row in scores(connection, period, By("day"), question.survey):
+    for row in days:
         block = judged.get(row.survey)
         if block is None or row.group is None or row.score is None:
             continue
         if _is_on_scale(block, row.score):
             week = (date.fromisoformat(row.group) - period.since.date()).days // 7
-            _add(weekly[row.survey][week], block, row)
+            add(weekly[row.survey][week], block, row)
     for id, block in judged.items():
         block.change = change([week.counts for week in weekly[id]], question.least)
-        block.monday = monday
+        block.monday = period.until.date()

@@ -21,6 +21,7 @@ NEXT_STEP = 2_000
 EARLIER = 120
 COMMENT = "Comment"
 BLOCKS = ("Next step", COMMENT, "Earlier answers")  # may have several lines
+LINKS = ("Answer", "History")
 THEIR_OWN = ("Score", COMMENT, "Survey", "Answered")
 
 # C0 and C1 without tab and line feed; embeddings, overrides and isolates, which could reorder the
@@ -58,6 +59,7 @@ def lines(order: Order, for_customer: bool = False) -> Lines:
         ("Owner", _known(facts.customer.get("owner"), facts.company.get("owner"))),
         ("Earlier answers", "\n".join(_earlier(one) for one in facts.history.earlier)),
         ("Answer", facts.link or ""),
+        ("History", order.page),
         ("Rule", order.rule_name),
     ]
     return [
@@ -100,7 +102,7 @@ def as_html(
 ) -> str:
     """The same for HTML targets: paragraphs with bold labels, the comment as a block quote.
 
-    Only `p`, `b`, `br`, `blockquote` and, for an http(s) link to the answer, `a` are used.
+    Only `p`, `b`, `br`, `blockquote` and, for http(s) links, `a` are used.
     """
     rows = lines(order, for_customer)
 
@@ -111,7 +113,7 @@ def as_html(
             if label == COMMENT:
                 parts += _paragraph(facts)
                 parts.append(f"<blockquote>{escaped(comment)}</blockquote>")
-            elif label == "Answer":
+            elif label in LINKS:
                 facts.append(f"<b>{label}:</b> {_link(value)}")
             else:
                 facts.append(f"<b>{label}:</b> {escaped(value)}")

@@ -11,15 +11,21 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import select
 
-from connector.store import Store, alarms, schema
+from connector.store import Store, alarms, schema, searching
 from connector.store.database import StoreDown
 from connector.store.tables import alarms as alarm_table
 from connector.store.tables import metadata
 
 
+def _is_described(name, kind, _parents):
+    """A virtual table, and those that SQLite keeps behind it, cannot be."""
+    return kind != "table" or not name.startswith(searching.TABLE)
+
+
 def test_the_migrations_make_exactly_the_tables_of_the_code(store):
     with store.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": _is_described}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
     assert schema.is_current(store)
 

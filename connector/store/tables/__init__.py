@@ -17,6 +17,7 @@ from connector.store.tables.cases import case_events, cases, followed, hints
 from connector.store.tables.decisions import activations, decisions, pools, rulesets, settings
 from connector.store.tables.metadata import metadata
 from connector.store.tables.outbox import accounts, actions, alarms, attempts, suppressions
+from connector.store.tables.readings import projected, readings, tallies, tally_values
 
 __all__ = [
     "accounts",
@@ -37,6 +38,8 @@ __all__ = [
     "inbox",
     "metadata",
     "pools",
+    "projected",
+    "readings",
     "responses",
     "revisions",
     "rulesets",
@@ -45,6 +48,8 @@ __all__ = [
     "sign_in_attempts",
     "sources",
     "suppressions",
+    "tallies",
+    "tally_values",
     "tombstones",
     "users",
 ]

@@ -2,7 +2,4 @@
 
 from __future__ import annotations
 
-PAGES = (
-    "today",
-    "deliveries",
-)
+PAGES = ("today", "programme", "verbatims", "customers", "deliveries", "rules")

@@ -1,0 +1,157 @@
+"""Named queries of tallies: counts per day, survey, dimension, value and score."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+)
+
+from connector.store.arrivals import insert_ignoring
+from connector.store.counting import Counted
+from connector.store.tables import tallies, tally_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+MOST_VALUES = 200  # of one dimension that are counted apart
+OTHER = "…"  # all others together
+SURVEY = "survey"  # the dimension of every answer; its value is empty
+LONGEST = 200
+
+Pair = tuple[str, str]  # dimension and value
+Times = Literal["day", "week"]
+
+
+class Key(NamedTuple):
+    """In the order of the table's key."""
+
+    dimension: str
+    day: str
+    survey: str
+    value: str
+    score: str
+    segment: str
+
+
+_ADD = {
+    "sqlite": text(
+        "INSERT INTO tallies (dimension, day, survey, value, score, segment, n) "
+        "VALUES (:dimension, :day, :survey, :value, :score, :segment, :n) "
+        "ON CONFLICT (dimension, day, survey, value, score, segment) "
+        "DO UPDATE SET n = tallies.n + excluded.n"
+    ),
+    "postgresql": text(
+        "INSERT INTO tallies (dimension, day, survey, value, score, segment, n) "
+        "SELECT * FROM unnest(CAST(:dimension AS text[]), CAST(:day AS text[]), "
+        "CAST(:survey AS text[]), CAST(:value AS text[]), CAST(:score AS text[]), "
+        "CAST(:segment AS text[]), CAST(:n AS integer[])) "
+        "ON CONFLICT (dimension, day, survey, value, score, segment) "
+        "DO UPDATE SET n = tallies.n + excluded.n"
+    ),
+}
+
+
+def keys(row: Mapping[str, Any]) -> Iterator[Key]:
+    """Where a row of `readings` is counted."""
+    score = "" if row["score"] is None else str(row["score"])
+    day = row["given"].date().isoformat()
+    for dimension, value in row["counted"]:
+        yield Key(dimension, day, row["survey"], value, score, row["segment"] or "")
+
+
+def add(connection: Connection, changes: Counter[Key]) -> None:
+    """Add to what is counted, or take away from it."""
+    rows = sorted((key, n) for key, n in changes.items() if n)
+    if not rows:
+        return
+    names = (*Key._fields, "n")
+    if connection.dialect.name == "sqlite":
+        given: Any = [dict(zip(names, (*key, n), strict=True)) for key, n in rows]
+    else:
+        columns = zip(*((*key, n) for key, n in rows), strict=True)
+        given = {name: list(column) for name, column in zip(names, columns, strict=True)}
+    connection.execute(_ADD[connection.dialect.name], given)
+    if any(n < 0 for _, n in rows):
+        connection.execute(delete(tallies).where(tallies.c.n == 0, _among(rows)))
+
+
+def _among(rows: Sequence[tuple[Key, int]]) -> Any:
+    less = [key for key, n in rows if n < 0]
+    return (
+        tallies.c.dimension.in_({key.dimension for key in less})
+        & tallies.c.day.in_({key.day for key in less})
+        & tallies.c.survey.in_({key.survey for key in less})
+    )
+
+
+def limited(connection: Connection, wanted: Iterable[Pair]) -> set[Pair]:
+    """Those of these values that are counted apart: the first so many of each dimension."""
+    asked: dict[str, set[str]] = {}
+    for dimension, value in wanted:
+        asked.setdefault(dimension, set()).add(value)
+    found: set[Pair] = set()
+    for dimension, values in asked.items():
+        mine = tally_values.c.dimension == dimension
+        chosen = select(tally_values.c.value).where(mine, tally_values.c.value.in_(values))
+        known = set(connection.scalars(chosen))
+        new = sorted(values - known)
+        if new:
+            count = connection.scalar(select(func.count()).select_from(tally_values).where(mine))
+            new = new[: max(MOST_VALUES - (count or 0), 0)]
+        if new:
+            rows = [{"dimension": dimension, "value": value} for value in new]
+            connection.execute(insert_ignoring(connection, tally_values), rows)
+        found |= {(dimension, value) for value in (*known, *new)}
+    return found
+
+
+def _monday(dialect: str) -> ColumnElement[str]:
+    """https://www.sqlite.org/lang_datefunc.html#modifiers"""
+    if dialect == "sqlite":
+        return func.date(tallies.c.day, literal_column("'-6 days'"), literal_column("'weekday 1'"))
+    week = func.date_trunc(literal_column("'week'"), cast(tallies.c.day, Date))
+    return func.to_char(week, literal_column("'YYYY-MM-DD'"))
+
+
+def empty(connection: Connection) -> None:
+    connection.execute(delete(tallies))
+    connection.execute(delete(tally_values))
+
+
+def scores(
+    connection: Connection,
+    since: str,
+    until: str,
+    dimension: str = SURVEY,
+    survey: str | None = None,
+    times: Times | None = None,
+) -> list[Counted]:
+    """Answers of the days from `since` up to, but not including, `until` (`2026-11-24`), by survey,
+    value, score and segment. With `times` the group is the day, or the Monday of its week."""
+    group: ColumnElement[str] = tallies.c.value
+    if times is not None:
+        group = tallies.c.day if times == "day" else _monday(connection.dialect.name)
+    names = (tallies.c.survey, group, tallies.c.score, tallies.c.segment)
+    statement = (
+        select(*names, func.sum(tallies.c.n))
+        .where(tallies.c.dimension == dimension, tallies.c.day >= since, tallies.c.day < until)
+        .group_by(*names)
+    )
+    if survey is not None:
+        statement = statement.where(tallies.c.survey == survey)
+    return [
+        Counted(survey, group or None, int(score) if score else None, segment or None, answers)
+        for survey, group, score, segment, answers in connection.execute(statement)
+        if answers
+    ]
