@@ -10,14 +10,14 @@ from connector.numbers.score import Interval
 
 
 class Share(NamedTuple):
-    """`count` of `n`."""
+    """`part` of `n`."""
 
-    count: int
+    part: int
     n: int
 
     @property
     def value(self) -> float | None:
-        return self.count / self.n if self.n else None
+        return self.part / self.n if self.n else None
 
 
 def share_interval(count: int, n: int, confidence: float = 0.95) -> Interval | None:
@@ -44,7 +44,7 @@ def share_difference(one: Share, other: Share, confidence: float = 0.95) -> Inte
     first, second = share_interval(*one, confidence), share_interval(*other, confidence)
     if first is None or second is None:
         return None
-    mine, theirs = one.count / one.n, other.count / other.n
+    mine, theirs = one.part / one.n, other.part / other.n
     low = sqrt((mine - first.low) ** 2 + (second.high - theirs) ** 2)
     high = sqrt((first.high - mine) ** 2 + (theirs - second.low) ** 2)
     return Interval(mine - theirs - low, mine - theirs + high)
