@@ -12,11 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, IPvAnyNetwork, SecretStr
 
 from connector import catalog
 from connector.documents import Document, read, validate
-from connector.domain import Problem, Survey, Value
+from connector.domain import Problem, Role, Survey, Value
 from connector.environment import PLACEHOLDER, Environment, read_environment
 from connector.errors import Invalid
 from connector.languages import base
@@ -42,6 +42,21 @@ class Receiver(Value):
     public_url: str = Field("", description="how the vendors reach us; for unsubscribe links")
 
 
+class Dashboard(Value):
+    """The pages for people, and the read API; they are served beside the receiver."""
+
+    enabled: bool = True
+    session_hours: int = Field(12, ge=1, le=24 * 30, description="then one signs in again")
+    idle_minutes: int = Field(60, ge=1, description="unused for so long, a session ends")
+    sign_in: Literal["password", "proxy"] = "password"
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="whose X-Forwarded-For and, with sign_in: proxy, whose names are believed"
+    )
+    user_header: str = Field("X-Forwarded-User", description="who it is, by such a proxy")
+    role_header: str = Field("", description="their role, by such a proxy")
+    default_role: Role = Field("viewer", description="where role_header is not set")
+
+
 class AlarmChannel(Value):
     """Where alarms are announced, once each, besides the log."""
 
@@ -59,6 +74,7 @@ class Settings(Value):
     follow_files: bool
     detect_language: bool
     receiver: Receiver
+    dashboard: Dashboard
     surveys: dict[str, Survey]
     customer_attributes: dict[str, AttributeType]
     sources: dict[str, Any]  # id -> the source type's own Settings
@@ -90,6 +106,7 @@ class _File(Value):
     follow_files: bool = True
     detect_language: bool = True
     receiver: Receiver = Receiver()
+    dashboard: Dashboard = Dashboard()
     surveys: dict[str, dict[str, Any]] = Field(min_length=1)
     customer_attributes: dict[str, AttributeType] = {}
     sources: dict[str, dict[str, Any]] = {}
@@ -159,6 +176,7 @@ def load(
         raise Invalid(problems)
     problems += _store(document, file.store)
     problems += _addresses(document, file)
+    problems += _proxies(document, file.dashboard)
     surveys = _surveys(document, filled, problems)
     sources = _instances(document, filled, "sources", problems)
     sinks = _instances(document, filled, "sinks", problems)
@@ -174,6 +192,7 @@ def load(
         follow_files=file.follow_files,
         detect_language=file.detect_language,
         receiver=file.receiver,
+        dashboard=file.dashboard,
         surveys=surveys,
         customer_attributes=file.customer_attributes,
         sources=sources,
@@ -259,6 +278,13 @@ def _addresses(document: Document, file: _File) -> Iterator[Problem]:
         if url and url != _UNSET and not _WEB_ADDRESS.fullmatch(url):
             message = f"{at[-1]} is no web address"
             yield _problem(document, at, message, "write all of it, with https://")
+
+
+def _proxies(document: Document, dashboard: Dashboard) -> Iterator[Problem]:
+    if dashboard.sign_in == "proxy" and not dashboard.trusted_proxies:
+        message = "sign_in: proxy believes a header, so say from whom"
+        hint = "trusted_proxies: [127.0.0.1/32], say"
+        yield _problem(document, ("dashboard", "sign_in"), message, hint)
 
 
 def _surveys(document: Document, data: Any, problems: list[Problem]) -> dict[str, Survey]:

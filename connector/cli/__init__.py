@@ -46,6 +46,8 @@ _COMMANDS = {
     "report": ("connector.cli.report:report", "NPS with its interval; coverage without gaps."),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
+    "users": ("connector.cli.users:users", "Who may look at the pages and act there."),
+    "tokens": ("connector.cli.tokens:tokens", "Let programs read the API."),
     "erase": ("connector.cli.erase:erase", "Forget a person or one response."),
     "doctor": ("connector.cli.doctor:doctor", "Reach every system; say what is wrong."),
 }

@@ -27,7 +27,7 @@ def run(ctx: click.Context, once: bool) -> int:
             return 4 if run_once(opened) else 0
         from connector.engine.serving import WebServer
         from connector.errors import Invalid
-        from connector.web.receiver import application
+        from connector.web.app import application
 
         engine = Embedded(opened)
         receiver = opened.settings.receiver

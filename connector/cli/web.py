@@ -30,7 +30,7 @@ def web(ctx: click.Context, host: str | None, port: int | None) -> int:
     from connector.engine.doorbell import Doorbell
     from connector.engine.serving import WebServer
     from connector.engine.wakeups import DECIDE
-    from connector.web.receiver import application
+    from connector.web.app import application
 
     host = host or settings.receiver.host
     port = settings.receiver.port if port is None else port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.domain.access import ROLES, Role, allows
 from connector.domain.answers import (
     Note,
     Pulled,
@@ -51,6 +52,7 @@ from connector.domain.verdicts import (
 
 __all__ = [
     "MOST_PAST",
+    "ROLES",
     "CaseState",
     "Digest",
     "DigestLine",
@@ -72,6 +74,7 @@ __all__ = [
     "Receipt",
     "Respondent",
     "Response",
+    "Role",
     "RuleMatch",
     "Scalar",
     "Segment",
@@ -82,6 +85,7 @@ __all__ = [
     "Value",
     "Verdict",
     "Watched",
+    "allows",
     "amendment_key",
     "case_key",
     "digest_key",

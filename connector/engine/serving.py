@@ -27,6 +27,7 @@ class WebServer:
             log_level="warning",
             access_log=False,
             lifespan="off",
+            proxy_headers=False,  # else anybody on this machine could claim another's address
             timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
         )
         self._server = uvicorn.Server(config)

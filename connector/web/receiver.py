@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from connector.intake import verified
 from connector.sinks.unsubscribe import address_for
@@ -54,15 +54,20 @@ def application(
 
     `broker` says what is wrong with the broker, where one is needed.
     """
+    return Starlette(routes=routes(workspace, arrived, broker))
+
+
+def routes(
+    workspace: Workspace, arrived: Callable[[], None], broker: health.Probe | None = None
+) -> list[BaseRoute]:
+    """The same, for a server that has more beside them; webhooks are looked up first."""
     receiver = _Receiver(workspace, arrived)
-    return Starlette(
-        routes=[
-            Route("/hooks/{source}", receiver.webhook, methods=["POST"]),
-            Route("/u/{token}", receiver.unsubscribe_page, methods=["GET"]),
-            Route("/u/{token}", receiver.unsubscribe, methods=["POST"]),
-            *health.routes(workspace, broker),
-        ]
-    )
+    return [
+        Route("/hooks/{source}", receiver.webhook, methods=["POST"]),
+        Route("/u/{token}", receiver.unsubscribe_page, methods=["GET"]),
+        Route("/u/{token}", receiver.unsubscribe, methods=["POST"]),
+        *health.routes(workspace, broker),
+    ]
 
 
 class _Receiver:

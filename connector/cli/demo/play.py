@@ -18,7 +18,7 @@ from connector.engine.embedded import Embedded
 from connector.engine.serving import WebServer
 from connector.ports import Pollable
 from connector.store import browsing
-from connector.web.receiver import application
+from connector.web.app import application
 from connector.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.store.tables.access import api_tokens, audit, sessions, sign_in_attempts, users
 from connector.store.tables.answers import (
     companies,
     customer_keys,
@@ -22,7 +23,9 @@ __all__ = [
     "actions",
     "activations",
     "alarms",
+    "api_tokens",
     "attempts",
+    "audit",
     "case_events",
     "cases",
     "companies",
@@ -37,8 +40,11 @@ __all__ = [
     "responses",
     "revisions",
     "rulesets",
+    "sessions",
     "settings",
+    "sign_in_attempts",
     "sources",
     "suppressions",
     "tombstones",
+    "users",
 ]

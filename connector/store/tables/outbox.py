@@ -77,15 +77,16 @@ attempts = Table(
     Column("error", Text),
 )
 
-# What a vendor limits, for everyone who uses it: paused until; from when one more call may be made
-# (`connector.limits`); the limit that is kept and our share of it; what the vendor told of it and
-# of the day's quota.
+# What a vendor limits, for everyone who uses it: paused until, and by whom where it was a person;
+# from when one more call may be made (`connector.limits`); the limit that is kept and our share of
+# it; what the vendor told of it and of the day's quota.
 accounts = Table(
     "accounts",
     metadata,
     Column("account", String(200), primary_key=True),
     Column("paused_until", UtcTime),
     Column("reason", Text),
+    Column("paused_by", String(100)),
     Column("free_at", UtcTime),
     Column("limit_calls", Integer),
     Column("limit_seconds", Float),
