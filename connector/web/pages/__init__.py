@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-PAGES = ("today",)
+PAGES = ("today", "loop")
