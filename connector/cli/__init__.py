@@ -44,6 +44,7 @@ _COMMANDS = {
     "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
     "report": ("connector.cli.report:report", "NPS with its interval; coverage without gaps."),
+    "digest": ("connector.cli.digest:digest", "The weekly mail: see it, or send it now."),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
     "users": ("connector.cli.users:users", "Who may look at the pages and act there."),

@@ -1,5 +1,5 @@
-"""What happens once a minute: alarms announced, digests put together, silence noticed, retention
-applied, a heartbeat."""
+"""What happens once a minute: alarms announced, digests put together, the weekly one mailed,
+silence noticed, retention applied, a heartbeat."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from connector.errors import ConnectorError
 from connector.http import Session
 from connector.store import alarms, arrivals, outbox
 from connector.text import hashed
+from connector.weekly import mail_weekly
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -40,6 +41,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
     rung = workspace.store.write(lambda c: _announce(c, workspace, now))
     sinks = workspace.settings.sinks
     rung |= workspace.store.write(lambda c: group_alerts(c, sinks, now))
+    rung |= mail_weekly(workspace, now)
     apply_retention(workspace.store, workspace.settings, now)
     _heartbeat(workspace.settings.heartbeat_url)
     return rung

@@ -81,6 +81,8 @@ def case_grouping(name: str, vocabulary: Vocabulary) -> Grouping:
         found = grouping(name, vocabulary)
     except ValueError as error:
         text = str(error).replace("allowed: ", "allowed: segment, owner, team, ")
+        if near := did_you_mean(name, _OF_CASES):
+            text = f"nothing is grouped by '{name}'; {near}"
         raise ValueError(text.replace("day, week", "week")) from None
     return found
 
