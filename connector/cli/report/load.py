@@ -90,7 +90,7 @@ def _name(team: Mapping[str, Any]) -> str:
 def _show(told: Mapping[str, Any]) -> None:
     whole = told["teams"][0]
     click.echo(
-        f"{whole['cases']:,} cases opened on the {whole['days']:,} days of {cell(told['since'])} to "
+        f"{whole['cases']:,} cases opened on {whole['days']:,} days, {cell(told['since'])} to "
         f"{cell(told['until'])} UTC; days are those of {told['zone']}."
     )
     click.echo("\nOn a day, half and nine of ten days keep to (p50, p90):")

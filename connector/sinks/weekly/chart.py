@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from connector.sinks.weekly.content import Point
 
-WIDTH, HEIGHT = 520, 150  # as it is shown
+WIDTH, HEIGHT = 520, 190  # as it is shown
 _TWICE = 2
-_LEFT, _RIGHT, _TOP, _BOTTOM = 38, 8, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 12, 32
 _PAPER, _INK, _QUIET, _LINE = "#ffffff", "#1d1c1a", "#615d56", "#e2ded6"
 _RANGE, _DOT = "#9fcac3", "#0b6259"
 _STEPS = (10, 20, 25, 50)
@@ -71,4 +71,4 @@ def _at(length: float) -> float:
 
 @lru_cache
 def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(11 * _TWICE)
+    return ImageFont.load_default(15 * _TWICE)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from connector.numbers.survival import Waited, quantiles
 
-# Weeks in remission on 6-MP (Freireich and others 1963; Cox, Oakes: Analysis of Survival Data, 1.1).
-# R: survfit(Surv(time, status) ~ 1, conf.type = "log-log"): median 23, 95 % interval 13 to NA.
+# Weeks in remission on 6-MP (Freireich and others 1963, in Cox, Oakes: Survival Data, 1.1).
+# R, survfit(…, conf.type = "log-log"): median 23, 95 % interval 13 to NA.
 ENDED = (6, 6, 6, 7, 10, 13, 16, 22, 23)
 WAITING = (6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35)
 REMISSION = [Waited(t, 1, 0) for t in ENDED] + [Waited(t, 0, 1) for t in WAITING]

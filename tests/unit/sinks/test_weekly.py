@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the minus sign is what the digest writes
 """The digest in its four languages, as text, page and picture."""
 
 from __future__ import annotations
