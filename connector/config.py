@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from connector.languages import base
 from connector.ports import Duration, SinkSettings, SourceSettings
 from connector.rules.model import AttributeType, Vocabulary
 from connector.sources.zones import is_zone
-from connector.text import did_you_mean, one_line
+from connector.text import clean_email, did_you_mean, one_line
 
 _STORES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 _TYPED_PASSWORD = re.compile(r"://[^@]*:[^@]+@")
@@ -64,6 +64,27 @@ class AlarmChannel(Value):
     channel: str
 
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class DigestMail(Value):
+    """A mail each week that says how it stands: NPS, the loop, gaps, what people wrote."""
+
+    sink: str = Field(description="a sink of type email")
+    to: tuple[str, ...] = Field(min_length=1, max_length=100)
+    language: Literal["en", "es", "it", "pt"] = "en"
+    day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = (
+        "monday"
+    )
+    at: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    zone: str = "UTC"
+    surveys: tuple[str, ...] | None = Field(None, min_length=1, description="without it all")
+
+    @property
+    def clock(self) -> time:
+        return time.fromisoformat(self.at)
+
+
 class Settings(Value):
     """Everything `connector.yaml` says, checked. `directory` is where the file lies."""
 
@@ -80,6 +101,7 @@ class Settings(Value):
     sources: dict[str, Any]  # id -> the source type's own Settings
     sinks: dict[str, Any]  # id -> the sink type's own Settings
     alarms: AlarmChannel | None
+    digest_mail: DigestMail | None
     heartbeat_url: str
     act_on_customers_within: timedelta
     retention_days: int | None
@@ -112,6 +134,7 @@ class _File(Value):
     sources: dict[str, dict[str, Any]] = {}
     sinks: dict[str, dict[str, Any]] = {}
     alarms: AlarmChannel | None = None
+    digest_mail: DigestMail | None = None
     heartbeat_url: str = ""
     act_on_customers_within: Duration = timedelta(days=2)
     retention_days: int | None = Field(None, ge=1)
@@ -181,6 +204,8 @@ def load(
     sources = _instances(document, filled, "sources", problems)
     sinks = _instances(document, filled, "sinks", problems)
     problems += _references(document, file, surveys, sources, sinks)
+    if file.digest_mail is not None:
+        problems += _digest_mail(document, file.digest_mail, file)
     if problems:
         raise Invalid(problems)
     here = path.parent.resolve()
@@ -198,6 +223,7 @@ def load(
         sources=sources,
         sinks=sinks,
         alarms=file.alarms,
+        digest_mail=file.digest_mail,
         heartbeat_url=file.heartbeat_url,
         act_on_customers_within=file.act_on_customers_within,
         retention_days=file.retention_days,
@@ -397,6 +423,28 @@ def _references(
                 message = f"'{one_line(str(id), 40)}' cannot be an id"
                 hint = "write at most 100 of a-z, A-Z, 0-9, '.', '_' and '-'"
                 yield _problem(document, (part, id), message, hint)
+
+
+def _digest_mail(document: Document, digest: DigestMail, file: _File) -> Iterator[Problem]:
+    mailing = [id for id, sink in file.sinks.items() if sink.get("type") == "email"]
+    if digest.sink not in mailing:
+        message = f"sink '{digest.sink}' sends no mail; there are: {', '.join(mailing) or 'none'}"
+        hint = did_you_mean(digest.sink, mailing) or "name a sink of type email"
+        yield _problem(document, ("digest_mail", "sink"), message, hint)
+    if not is_zone(digest.zone):
+        message = f"time zone '{digest.zone}' does not exist"
+        at = ("digest_mail", "zone")
+        yield _problem(document, at, message, "write Europe/Madrid or UTC, say")
+    known = file.surveys
+    for number, survey in enumerate(digest.surveys or ()):
+        if survey not in known:
+            message = f"survey '{survey}' does not exist; there are: {', '.join(known)}"
+            at_survey = ("digest_mail", "surveys", number)
+            yield _problem(document, at_survey, message, did_you_mean(survey, known))
+    for number, address in enumerate(digest.to):
+        if clean_email(address) is None and address != _UNSET:
+            message = f"'{one_line(address, 60)}' is no e-mail address"
+            yield _problem(document, ("digest_mail", "to", number), message, "ana@example.com, say")
 
 
 def _problem(document: Document, at: tuple[str | int, ...], message: str, hint: str) -> Problem:

@@ -54,6 +54,7 @@ _COMMANDS = {
         "connector.cli.rebuild:rebuild_readings",
         "Make anew what the pages count and search.",
     ),
+    "digest": ("connector.cli.digest:digest", "The weekly mail: see it, or send it now."),
     "reconcile": ("connector.cli.reconcile:reconcile", "Compare a sink with what we believe."),
     "recover": ("connector.cli.recover:recover", "After a restored backup: make nothing twice."),
     "users": ("connector.cli.users:users", "Who may look at the pages and act there."),

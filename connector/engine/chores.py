@@ -1,5 +1,5 @@
-"""What happens once a minute: alarms announced, overdue cases escalated, digests put together,
-silence noticed, retention applied, a heartbeat."""
+"""What happens once a minute: alarms announced, overdue cases escalated, digests put together and
+mailed, silence noticed, retention applied, a heartbeat."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from connector.escalating import escalate
 from connector.http import Session
 from connector.store import alarms, arrivals, next_answers, outbox
 from connector.text import hashed
+from connector.weekly import mail_weekly
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -43,6 +44,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
     workspace.store.write(lambda c: next_answers.link(c, now))
     rung |= workspace.store.write(lambda c: escalate(c, workspace, now))
     rung |= workspace.store.write(lambda c: group_alerts(c, sinks, now))
+    rung |= mail_weekly(workspace, now)
     apply_retention(workspace.store, workspace.settings, now)
     _heartbeat(workspace.settings.heartbeat_url)
     return rung

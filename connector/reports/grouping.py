@@ -60,6 +60,33 @@ def grouping(name: str, vocabulary: Vocabulary) -> Grouping:
     return Grouping(name, By("fact", (part, attribute)), ranked=True)
 
 
+_OF_CASES = {"source": "source", "segment": "segment", "rule": "rule_id", "owner": "owner"}
+_OF_CASES |= {"team": "team", SURVEY: SURVEY}
+_CASES_RANKED = ("source", "owner", "team")
+
+
+def case_grouping(name: str, vocabulary: Vocabulary) -> Grouping:
+    """What `--by` means where cases are counted: of each case its rule, owner and team too.
+
+    Raises:
+        ValueError: for what nothing can be grouped by; the text says what is allowed.
+    """
+    if name in ("week", "month"):
+        return Grouping(name, NOTHING, ranked=False)
+    if name in _OF_CASES:
+        return Grouping(name, By("case", (_OF_CASES[name],)), ranked=name in _CASES_RANKED)
+    if name == "day":
+        raise ValueError("cases are grouped by week or month, not by day")
+    try:
+        found = grouping(name, vocabulary)
+    except ValueError as error:
+        text = str(error).replace("allowed: ", "allowed: segment, owner, team, ")
+        if near := did_you_mean(name, _OF_CASES):
+            text = f"nothing is grouped by '{name}'; {near}"
+        raise ValueError(text.replace("day, week", "week")) from None
+    return found
+
+
 def groups_of(name: str, stored: str | None) -> Iterable[str | None]:
     """The groups that an answer belongs to: one, but for rules none, one or several."""
     if stored is None or stored == "":

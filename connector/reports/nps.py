@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from connector.numbers.change import LEAST, WEEKS, Change, change
-from connector.numbers.ranking import Place, places
+from connector.numbers.ranking import MOST_RANKED, Place, places
 from connector.numbers.score import Counts
 from connector.reports.grouping import TIMES, Grouping, groups_of
 from connector.store.counting import By, Counted, Period, scores
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from connector.domain import Survey
 
 MOST_GROUPS = 1_000
-_MOST_RANKED = 200
 _WEEK = timedelta(days=7)
 _SEGMENTS = ("promoter", "passive", "detractor")
 
@@ -163,7 +162,7 @@ def _places(block: Block, least: int) -> dict[str | None, Place]:
         for group, tally in block.groups.items()
         if group is not None and tally.n >= max(least, 1)
     }
-    if not 1 < len(ranked) <= _MOST_RANKED:
+    if not 1 < len(ranked) <= MOST_RANKED:
         return {}
     return dict(zip(ranked, places(list(ranked.values())), strict=True))
 

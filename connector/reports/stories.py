@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from connector.rules.model import DEFAULT_ID
-from connector.store import outbox, stories, verbatims
+from connector.store import stories, suppressions, verbatims
 from connector.text import clean_email, clean_phone, hashed
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _person(connection: Connection, row: Any, answers: int, cases: Sequence[Any]
         keys=keys,
         attributes=tuple((name, str(value)) for name, value in sorted(row.attributes.items())),
         suppressed=any(
-            outbox.is_suppressed(connection, hashed("address", email)) for email in emails
+            suppressions.why_suppressed(connection, hashed("address", email)) for email in emails
         ),
         answers=answers,
         open_cases=sum(case.state in ("open", "contacted") for case in cases),

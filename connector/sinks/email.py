@@ -1,4 +1,4 @@
-"""Thank-you mails over SMTP: at most once, to people who may be written to."""
+"""Mails over SMTP, at most once: thanks to people who may be written to, the digest of a week."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from connector.sinks.smtp import Reply, Security, Server, connected, hand_over, 
 from connector.sinks.verp import LONGEST_LOCAL, sender_for
 
 UNREACHED = "is it reachable from here? check network, host and port"
+DIGEST = "email.digest"  # of a week, to colleagues; no rule can ask for it
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 Address = Annotated[str, AfterValidator(deliverable)]
@@ -180,6 +181,33 @@ class ThankYouEmail:
         return Finding(ok=True, subject=place, message="lets us in")
 
     def _message(self, order: Order, now: datetime) -> bytes:
+        return self._digest(order, now) if order.kind == DIGEST else self._thanks(order, now)
+
+    def _digest(self, order: Order, now: datetime) -> bytes:
+        """To a colleague: nothing to unsubscribe from but in connector.yaml."""
+        from connector.sinks.weekly.content import Weekly
+        from connector.sinks.weekly.mail import digest_bytes
+
+        try:
+            told = Weekly.model_validate(order.params.get("weekly"))
+        except ValidationError:
+            raise Refused("the digest was put together by a version too different") from None
+        settings = self._settings
+        envelope = Envelope(
+            action=order.key,
+            kind=order.kind,
+            sender=settings.from_address,
+            sender_name=settings.from_name,
+            recipient=_recipient(order),
+            recipient_name="",
+            reply_to="",
+            unsubscribe_url="",
+            feedback_id="weekly:digest:nps",
+            message_domain=settings.domain,
+        )
+        return digest_bytes(told, envelope, now)
+
+    def _thanks(self, order: Order, now: datetime) -> bytes:
         settings, recipient = self._settings, _recipient(order)
         try:
             words = Rendered.model_validate(order.params.get("rendered"))
@@ -234,6 +262,8 @@ def _address(order: Order) -> str:
 def _recipient(order: Order) -> str:
     """For the envelope; the frozen order alone says it."""
     try:
+        if order.kind == DIGEST:
+            return deliverable(str(order.params.get("to") or ""))
         return deliverable(_address(order))
     except ValueError as wrong:
         raise Refused(str(wrong), address_dead=True) from None

@@ -57,17 +57,17 @@ class _Wire(EmailPolicy):
         return super().fold_binary(name, value)
 
 
-_WIRE = _Wire(linesep="\r\n", cte_type="7bit", max_line_length=78)
+WIRE = _Wire(linesep="\r\n", cte_type="7bit", max_line_length=78)
 
 
 def message_bytes(words: Rendered, envelope: Envelope, now: datetime) -> bytes:
     """The same bytes for the same action and moment."""
-    mail = EmailMessage(policy=_WIRE)
+    mail = EmailMessage(policy=WIRE)
     mark = hashlib.sha256(envelope.action.encode()).hexdigest()[:32]
-    mail["From"] = _named(envelope.sender_name, envelope.sender)
-    mail["To"] = _named(envelope.recipient_name, envelope.recipient)
+    mail["From"] = named(envelope.sender_name, envelope.sender)
+    mail["To"] = named(envelope.recipient_name, envelope.recipient)
     if envelope.reply_to:
-        mail["Reply-To"] = _named("", envelope.reply_to)
+        mail["Reply-To"] = named("", envelope.reply_to)
     mail["Subject"] = headline(words.subject, 200)
     mail["Date"] = format_datetime(now.astimezone(UTC))
     mail["Message-ID"] = f"<nps-{mark}@{envelope.message_domain}>"
@@ -108,5 +108,5 @@ def deliverable(address: str) -> str:
     return f"{local}@{ascii_domain}"
 
 
-def _named(name: str, address: str) -> Address:
+def named(name: str, address: str) -> Address:
     return Address(display_name=headline(name, _LONGEST_NAME), addr_spec=address)

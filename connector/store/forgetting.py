@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
-from connector.store import digests, gathering, quoting, readings
+from connector.store import digests, gathering, quoting, readings, weekly
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import (
     actions,
@@ -116,6 +116,7 @@ def empty_response(connection: Connection, response: str, now: datetime) -> None
         connection.execute(update(table).where(where == response).values(**values))
     digests.forget(connection, response, now)
     readings.forget(connection, response)
+    weekly.forget(connection, response, now)
     mine = connection.scalars(select(actions.c.id).where(actions.c.response_id == response)).all()
     connection.execute(update(attempts).where(attempts.c.action_id.in_(mine)).values(error=None))
     connection.execute(

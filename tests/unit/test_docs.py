@@ -10,7 +10,7 @@ import click
 import pytest
 
 from connector.cli import cli
-from connector.config import AlarmChannel, Receiver, _File
+from connector.config import AlarmChannel, DigestMail, Receiver, _File
 from connector.domain import Survey
 from connector.ports import SinkSettings, SourceSettings
 from connector.store.alarms import AlarmKind
@@ -64,7 +64,7 @@ def looks_like_a_command(words: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "model", [_File, Receiver, AlarmChannel, Survey, SourceSettings, SinkSettings]
+    "model", [_File, Receiver, AlarmChannel, DigestMail, Survey, SourceSettings, SinkSettings]
 )
 def test_every_setting_is_explained(model):
     page = (ROOT / "docs/configuration.md").read_text()

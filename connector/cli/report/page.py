@@ -1,4 +1,4 @@
-"""The NPS report as one HTML page without scripts, for a mail, a wiki or a printer."""
+"""A report as one HTML page without scripts, for a mail, a wiki or a printer; that of the NPS."""
 
 from __future__ import annotations
 
@@ -44,8 +44,13 @@ _ABOUT = (
 def page_of(told: Mapping[str, Any]) -> str:
     """The whole page; every text from outside is escaped."""
     title = f"NPS, {cell(told['since'])} to {cell(told['until'])} UTC"
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
     blocks = "\n".join("\n".join(_block(block, told)) for block in told["surveys"])
+    return whole_page(title, blocks or "<p>There are no such answers.</p>", _ABOUT)
+
+
+def whole_page(title: str, body: str, about: str) -> str:
+    """A page that needs nothing else; `body` is HTML, the others are text."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -58,8 +63,8 @@ def page_of(told: Mapping[str, Any]) -> str:
 <body>
 <main>
 <h1>{escape(title)}</h1>
-{blocks or "<p>There are no such answers.</p>"}
-<p class="note">{escape(_ABOUT)}</p>
+{body}
+<p class="note">{escape(about)}</p>
 </main>
 </body>
 </html>

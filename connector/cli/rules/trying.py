@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connector.rules.model import Ruleset
 
 
-class _Zone(click.ParamType[ZoneInfo]):
+class Zone(click.ParamType[ZoneInfo]):
     name = "zone"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> ZoneInfo:
@@ -28,7 +28,7 @@ class _Zone(click.ParamType[ZoneInfo]):
             self.fail(f"'{value}' is no time zone; write one such as Europe/Madrid", param, ctx)
 
 
-class _Capacity(click.ParamType[tuple[str, int]]):
+class Capacity(click.ParamType[tuple[str, int]]):
     """`20`, or `TEAM=10`."""
 
     name = "[team=]cases"
@@ -48,11 +48,11 @@ class _Capacity(click.ParamType[tuple[str, int]]):
 @click.option("--survey", help="Count only answers to this survey.")
 @click.option(
     "--capacity",
-    type=_Capacity(),
+    type=Capacity(),
     multiple=True,
     help="Cases a day that can be worked on: 20 for all, Retention=10 for one team. Repeat it.",
 )
-@click.option("--zone", type=_Zone(), default="UTC", show_default=True, help="Where days begin.")
+@click.option("--zone", type=Zone(), default="UTC", show_default=True, help="Where days begin.")
 @click.option("--closes-after", type=SPAN, help="How long a case is open that was never made.")
 @click.option("--as-news", is_flag=True, help="Act on history (imports, old answers) as well.")
 @click.option(

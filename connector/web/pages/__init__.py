@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-PAGES = ("today", "programme", "verbatims", "customers", "deliveries", "rules")
+PAGES = ("today", "programme", "loop", "verbatims", "customers", "deliveries", "rules")
