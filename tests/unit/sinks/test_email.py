@@ -363,9 +363,10 @@ def test_one_mail_that_fails_leaves_the_others_of_its_batch_alone(
 
 
 def test_check_logs_in_and_sends_nothing(make: Callable[..., ThankYouEmail], mail: Mail) -> None:
-    assert [finding.ok for finding in make().check(NOW)] == [True]
+    bounces = {"bounce_address": "bounces@example.com", "bounce_secret": "s"}
+    assert [finding.ok for finding in make(**bounces).check(NOW)] == [True]
     bare = make(unsubscribe_url="", unsubscribe_secret=None).check(NOW)
-    assert [(f.subject, f.ok) for f in bare[1:]] == [("unsubscribing", False)]
+    assert [(f.subject, f.ok) for f in bare[1:]] == [("unsubscribing", False), ("bounces", True)]
     assert mail.counts() == {}
 
 
