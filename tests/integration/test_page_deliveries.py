@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from connector.store import auditing, deliveries, outbox, sending
 from connector.store.tables import accounts, actions
-from tests.integration.conftest import World
+from tests.integration.conftest import SECRET, World
 from tests.integration.web_visitor import Visitor, signed_in
 from tests.seeding import seed
 
@@ -235,12 +235,13 @@ def test_a_pause_of_the_vendor_can_be_ended_early(operator: Visitor, world: Worl
 
 
 def test_pause_and_resume_are_commands_too(world, connector, monkeypatch, tmp_path) -> None:
-    monkeypatch.setenv("SECRET", "x")
+    monkeypatch.setenv("SECRET", SECRET)
     monkeypatch.setenv("TOKEN", "x")
     config = ("--config", str(tmp_path / "connector.yaml"))
     world.answer(id="1", score=3)
 
-    code, said, _ = connector(*config, "actions", "pause", "desk", "--note", "they migrate")
+    code, said, why = connector(*config, "actions", "pause", "desk", "--note", "they migrate")
+    assert (code, why) == (0, "")
     assert (code, said.split()[0]) == (0, world.workspace.accounts["desk"])
     assert claimed(world, "desk") == set()
     told = connector(*config, "status")[1]

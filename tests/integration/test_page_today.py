@@ -104,6 +104,7 @@ def test_a_gap_is_red_and_leads_to_what_is_in_it(world: World) -> None:
     assert 'class="is-bad"><dt>Delivered' not in page
 
     seed(world)
+    world.now += timedelta(minutes=1)
     again = signed_in(world, "operator").get("/today").text  # counted anew by a new process
 
     assert 'class="is-bad"><dt>Delivered' in again
@@ -127,4 +128,4 @@ def test_the_part_that_refreshes_is_the_page_without_its_frame(world: World) -> 
     assert "<html" in whole
     assert "<html" not in part
     assert "Detractors nobody has contacted" in part
-    assert 'hx-get="/today" hx-trigger="every 15s"' in whole
+    assert 'hx-get="/today" hx-trigger="every 15s, refresh"' in whole
