@@ -18,7 +18,6 @@ import pytest
 from connector import config
 from connector.access import people
 from connector.engine.serving import WebServer
-from connector.store import Store, schema
 from connector.web.app import application
 from connector.workspace import open_workspace
 from tests.integration.conftest import CONNECTOR, RULES, SECRET, World
