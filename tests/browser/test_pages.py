@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import LOOKS, PASSWORD, Look, assert_accessible
-from tests.seeding import HOSTILE
+from tests.browser.conftest import LOOKS, Look, assert_accessible
 
 DESK = Look("light", 1280)
 

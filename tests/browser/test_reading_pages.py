@@ -16,6 +16,13 @@ from tests.seeding import HOSTILE
 DESK = Look("light", 1280)
 
 
+def take_in(world: Any) -> None:
+    while world.decide().records:
+        pass
+    while projecting.project(world.workspace):
+        pass
+
+
 @pytest.fixture(scope="module")
 def customer(served: Any) -> Iterator[str]:
     """The address of a customer with cases; everything is projected."""
@@ -23,9 +30,7 @@ def customer(served: Any) -> Iterator[str]:
     for number in range(40):
         at = (world.now - timedelta(days=2 * number, hours=1)).isoformat()
         world.post(id=f"b{number}", score=(10, 9, 8, 3)[number % 4], at=at)
-    world.decide()
-    while projecting.project(world.workspace):
-        pass
+    take_in(world)
     with world.workspace.store.read() as connection:
         yield f"/customers/{search(connection, 'person0@example.com')[0].id}"
 
@@ -55,8 +60,7 @@ def test_a_new_answer_comes_by_itself_and_its_words_do_nothing(
     page = signed_in(DESK, "/verbatims")
     page.evaluate("window.same = true")
     world.post(id="live", score=1, comment=f"just now {HOSTILE}", at=world.now.isoformat())
-    world.decide()
-    projecting.project(world.workspace)
+    take_in(world)
     page.get_by_text("just now <script>").wait_for()
     assert page.evaluate("window.same"), "the page was not loaded again"
     assert page.locator("#verbatims img").count() == 0

@@ -9,13 +9,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from connector import erasure
+from connector.domain import Order
 from connector.reports import programme as reports
 from connector.reports.nps import Question, report
 from connector.reports.programme import Asked, grouping_of
 from connector.reports.stories import customer_story, response_story, search
 from connector.reports.telling import told
 from connector.reports.verbatims import Wanted, page
-from connector.store import outbox
+from connector.sinks import summary
+from connector.store import browsing, outbox
 from connector.store.counting import By, Period
 from connector.text import hashed
 from connector.web.app import application
@@ -351,3 +353,29 @@ def test_what_makes_no_sense_in_an_address_is_left_out(world, browse, query):
     shown(browse(), f"/programme?{query}")
     shown(browse(), f"/verbatims?before=x&score=x&{query}")
     shown(browse(), "/verbatims?before=" + "9" * 40)
+
+
+def test_tickets_lead_to_the_page_of_their_customer_where_it_can_be_reached(world):
+    settings = world.workspace.settings
+    world.answer(id="1", score=2, email="ana@example.com")
+    public = settings.receiver.model_copy(update={"public_url": "https://nps.example.com/"})
+    world.workspace.settings = settings.model_copy(update={"receiver": public})
+    world.answer(id="2", score=2, email="bea@example.com")
+    world.answer(id="3", score=2)
+    without = settings.dashboard.model_copy(update={"enabled": False})
+    world.workspace.settings = world.workspace.settings.model_copy(update={"dashboard": without})
+    world.answer(id="4", score=2, email="eva@example.com")
+    with world.workspace.store.read() as connection:
+        orders = [
+            Order.model_validate(browsing.show_action(connection, action.id).order)
+            for action in world.actions()
+            if action.opens_case
+        ]
+    nobody, bea, anonymous, hidden = orders
+    assert (nobody.page, hidden.page) == ("", "")
+    assert bea.page == f"https://nps.example.com/customers/{bea.facts.customer_id}"
+    assert anonymous.page == f"https://nps.example.com/responses/{anonymous.facts.response_id}"
+    assert f"History: {bea.page}" in summary.as_text(bea)
+    assert f'<a href="{bea.page}">' in summary.as_html(bea)
+    assert "History" not in summary.as_text(nobody)
+    assert bea.page not in summary.as_text(bea, for_customer=True)
