@@ -79,11 +79,13 @@ def demo(ctx: click.Context, as_json: bool, serve: bool, keep: Path | None) -> i
 
 
 def _serve(run: Running, stage: Stage) -> None:
-    from connector.cli.demo.serving import invitation
+    from connector.cli.demo.serving import invitation, let_in
     from connector.cli.demo.watching import LOOK_EVERY_SECONDS
 
     with stop_event() as stop:
-        click.echo(invitation(run.url, stage), err=True)
+        stage.sandbox.zendesk.call_webhook(f"{run.url}/news/zendesk-main")
+        password = let_in(run.workspace.store, datetime.now(UTC))
+        click.echo(invitation(run.url, stage, password), err=True)
         while not stop.wait(LOOK_EVERY_SECONDS):
             run.watcher.look()
 

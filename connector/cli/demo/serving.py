@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
+from connector.access import people
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from connector.cli.demo.staging import Stage
+    from connector.store import Store
+
+USER = "demo"
 
 _COMMANDS = """\
   now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -24,15 +32,29 @@ def addresses(stage: Stage) -> str:
     return "\n".join(lines)
 
 
-def invitation(receiver: str, stage: Stage) -> str:
-    """The receiver's address, the stand-ins', and how to post an answer of one's own."""
+def let_in(store: Store, now: datetime) -> str:
+    """A user for whoever watches, with a password of this run; returns it."""
+    password = secrets.token_urlsafe(12)
+    people.add_user(store, USER, password, "admin", "demo", now)
+    return password
+
+
+def invitation(receiver: str, stage: Stage, password: str) -> str:
+    """The pages, the stand-ins, how to post an answer of one's own and how to be the agent."""
     secret = stage.sandbox.secrets["TYPEFORM_SECRET"]
+    zendesk = stage.sandbox.urls["zendesk"]
     return f"""
+Look at {receiver}/today: name {USER}, password {password}
+
 Receiving on {receiver}/hooks/<source>. The stand-ins:
 {addresses(stage)}
 
 Post an answer of your own, signed as Typeform signs:
 
 {_COMMANDS.format(secret=secret, receiver=receiver)}
+
+Be the agent who solves ticket 1; the pages know it within seconds:
+
+  curl --json '{{"do": "solve", "ticket_id": 1}}' {zendesk}/_sandbox/hands
 
 Stop with Ctrl-C."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from connector.sandbox.hotjar import SITE
 
 CONFIG = "connector.yaml"
 STATE = "stand-ins"
+HOST = "127.0.0.1"
 FORM_ID = "demo-form"
 SHORT_SETTLE = "0s"
 
@@ -102,20 +104,30 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 def pointed_at_stand_ins(config: bytes) -> bytes:
-    """`base_url` for each source and sink, the SMTP stand-in's address, a free receiver port."""
+    """`base_url` for each source and sink, the SMTP stand-in's address, a free port of our own."""
     yaml = _round_trip()
     data: Any = yaml.load(config)
-    data["receiver"]["port"] = 0
+    data["receiver"]["port"] = port = _free_port()
+    data["receiver"]["public_url"] = f"http://{HOST}:{port}"
     for part, vendors in (("sources", _SOURCES), ("sinks", _SINKS)):
         for one in data[part].values():
             if vendor := vendors.get(one["type"]):
                 one.insert(1, "base_url", f"${{{_url_name(vendor)}}}")
             if one["type"] == "zendesk":
                 one["cause_field"], one["action_field"] = "Root cause", "Action taken"
+                one["webhook_secret"] = "${ZENDESK_WEBHOOK_SECRET}"  # noqa: S105 - its name
             if one["type"] == "email":
                 one["port"] = "${SMTP_PORT}"
                 one.insert(1, "security", "none")
     return _dumped(yaml, data)
+
+
+def _free_port() -> int:
+    """It stands in links, so it has to be known before anybody listens."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def without_settling(rules: bytes) -> bytes:
