@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, select
@@ -248,5 +248,6 @@ def test_pause_and_resume_are_commands_too(world, connector, monkeypatch, tmp_pa
     assert "until `connector actions resume`: they migrate" in told
 
     assert connector(*config, "actions", "resume", "desk")[0] == 0
+    world.now = datetime.now(UTC)  # the commands' time
     assert len(claimed(world, "desk")) == 1
     assert connector(*config, "actions", "pause", "dsk")[0] == 1

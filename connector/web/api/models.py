@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -18,6 +18,10 @@ Next = Annotated[
 class Page(Value, Generic[T]):
     items: list[T]
     next: Next
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return f"PageOf{params[0].__name__}s"
 
 
 class Error(Value):
