@@ -39,7 +39,7 @@ _COMMANDS = {
     "poll": ("connector.cli.poll:poll", "Read what is new from a source, now."),
     "customers": ("connector.cli.customers:customers", "Import plan, value and owner by CSV."),
     "responses": ("connector.cli.responses:responses", "List and show answers and their fate."),
-    "actions": ("connector.cli.actions:actions", "List, show, retry, resolve, release."),
+    "actions": ("connector.cli.actions:actions", "List, show, retry, resolve, release, pause."),
     "status": ("connector.cli.status:status", "What waits, for whom, and why."),
     "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),

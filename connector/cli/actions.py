@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,36 +17,25 @@ from connector.cli.common import (
     row_dict,
 )
 from connector.cli.moments import MOMENT
+from connector.cli.pausing import pause, resume
 from connector.cli.rules.asking import note_of
 from connector.cli.settling import release, resolve, retry
 from connector.cli.tables import cell, print_table
+from connector.states import ACTION_STATES
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-STATES = (
-    "waiting",
-    "gathering",
-    "grouped",
-    "held",
-    "sending",
-    "done",
-    "parked",
-    "in_doubt",
-    "superseded",
-    "withheld",
-)
 
 _TO_COME = ("waiting", "gathering", "sending")
 
 
 @click.group()
 def actions() -> None:
-    """List, show, retry, resolve and release actions."""
+    """List, show, retry, resolve and release actions; pause and resume what they go to."""
 
 
 @actions.command("list")
-@click.option("--state", type=click.Choice(STATES))
+@click.option("--state", type=click.Choice(ACTION_STATES))
 @click.option("--sink", help="Only actions of this sink.")
 @click.option("--response", help="Only actions of this response (or the beginning of its id).")
 @click.option("--since", type=MOMENT, metavar="TIME", help="Only made since then.")
@@ -100,6 +86,7 @@ def _line(row: Any, sink: bool) -> tuple[object, ...]:
 @click.pass_context
 def show(ctx: click.Context, action: int, as_json: bool) -> int:
     """One action: its order, the frozen request, every attempt, and the receipt."""
+    from connector.reports.request import readable
     from connector.store import browsing
 
     with looking(ctx) as here, here.store.read() as connection:
@@ -143,7 +130,7 @@ def show(ctx: click.Context, action: int, as_json: bool) -> int:
         print_table(columns, told)
     if row.request:
         click.echo("\nrequest, frozen at its first send:")
-        click.echo(_readable(row.request))
+        click.echo(readable(row.request))
     return 0
 
 
@@ -151,25 +138,8 @@ def _moment(at: object) -> str:
     return f"{cell(at)} UTC"
 
 
-def _readable(request: bytes) -> str:
-    """JSON indented; of a mail the headers and its text. Control characters are not printed."""
-    text = request.decode("utf-8", "replace")
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
-        pass
-    message = email.message_from_bytes(request, policy=email.policy.default)
-    body = message.get_body(("plain", "html"))
-    if not message.keys() or body is None:
-        return _printable(text)
-    headers = "".join(f"{name}: {value}\n" for name, value in message.items())
-    return _printable(f"{headers}\n{body.get_content()}".strip())
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("\r\n", "\n"))
-
-
 actions.add_command(retry)
 actions.add_command(resolve)
 actions.add_command(release)
+actions.add_command(pause)
+actions.add_command(resume)

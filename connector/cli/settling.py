@@ -11,7 +11,6 @@ import click
 
 from connector.cli.common import check_known, confirm, counted, looking, utc_now
 from connector.cli.moments import MOMENT
-from connector.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from connector.cli.common import Looking
+    from connector.intervening import Verdict
 
 Function = Callable[..., Any]
 RESOLVABLE = ("parked", "in_doubt", "held")
@@ -93,12 +93,13 @@ def _selection(*states: str) -> Callable[[Function], Function]:
 @click.pass_context
 def retry(ctx: click.Context, chosen: Chosen) -> int:
     """Try parked actions again, after their cause was mended. What is in doubt is not resent."""
-    from connector.store import outbox
+    from connector import intervening
 
     only = "only parked actions can be tried again: connector actions list --state parked"
 
     def work(connection: Connection) -> dict[str, int]:
-        return outbox.retry(connection, chosen.of(connection, here, only), utc_now())
+        ids = chosen.of(connection, here, only)
+        return intervening.retry(connection, ids, getpass.getuser(), utc_now())
 
     with looking(ctx) as here:
         counts = here.store.write(work)
@@ -118,7 +119,7 @@ def retry(ctx: click.Context, chosen: Chosen) -> int:
 def resolve(
     ctx: click.Context,
     chosen: Chosen,
-    verdict: str | None,
+    verdict: Verdict | None,
     remote_id: str | None,
     url: str | None,
     note: str,
@@ -130,20 +131,19 @@ def resolve(
     Their alarms are cleared; who said so, and why, is kept with each. A case that is said to be
     there without --remote-id gets no notes about revisions.
     """
-    from connector.store import settling
+    from connector import intervening
 
     if verdict is None:
         raise click.UsageError("say what became of them: --there or --not-needed")
-    there = verdict == "there"
-    if (remote_id or url) and not (there and len(chosen.ids) == 1):
+    if (remote_id or url) and not (verdict == "there" and len(chosen.ids) == 1):
         raise click.UsageError("--remote-id and --url go with --there and one action")
-    who = one_line(by or getpass.getuser(), 60)
-    said = one_line(f"{verdict}, says {who}{': ' if note else ''}{note}", 300)
+    who = by or getpass.getuser()
     only = "only what is parked, in_doubt or held can be resolved"
 
     def work(connection: Connection) -> dict[str, int]:
         ids = chosen.of(connection, here, only)
-        return settling.resolve(connection, ids, said, utc_now(), remote_id, url, there=there)
+        there_as = (remote_id, url)
+        return intervening.resolve(connection, ids, verdict, who, utc_now(), note, there_as)
 
     with looking(ctx) as here:
         if chosen.everything and not yes:
@@ -165,7 +165,8 @@ def release(
     ctx: click.Context, source: str | None, everything: bool, restored: bool, sink: str | None
 ) -> int:
     """Let the actions go that a flood from SOURCE held back, or a recovery after a restore."""
-    from connector.store import alarms, browsing, outbox, recovering
+    from connector import intervening
+    from connector.store import browsing
 
     if (source is not None) + everything + restored != 1:
         raise click.UsageError("name a source, or give --all or --restored")
@@ -173,16 +174,14 @@ def release(
         raise click.UsageError("--sink goes with --restored")
 
     def work(connection: Connection) -> dict[str, int]:
-        now = utc_now()
+        now, who = utc_now(), getpass.getuser()
         if restored:
             check_known("sink", sink, [*here.outline.sinks, *browsing.sinks_seen(connection)])
-            return recovering.release(connection, sink, now)
+            return intervening.release_restored(connection, sink, who, now)
         known = dict.fromkeys([*here.outline.sources, *browsing.sources_seen(connection)])
         check_known("source", source, known)
-        for id in known:
-            if source in (None, id):
-                alarms.clear_alarm(connection, "surge", id, now)
-        return outbox.release(connection, source, now)
+        chosen = [id for id in known if source in (None, id)]
+        return intervening.release(connection, chosen, who, now)
 
     with looking(ctx) as here:
         counts = here.store.write(work)

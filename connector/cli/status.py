@@ -76,6 +76,7 @@ def _plain(one: Standing) -> dict[str, Any]:
         "calls_left": one.left if one.limit else None,
         "wait_until": one.wait_until,
         "reason": one.reason,
+        "paused_by": one.paused_by or None,
         "quota_calls": one.quota.calls if one.quota else None,
         "quota_used": one.quota.used if one.quota else None,
     }
@@ -99,7 +100,10 @@ def in_words(one: Standing, now: datetime) -> str:
     if one.quota:
         part = one.quota.used / one.quota.calls
         said.append(f"{one.quota.used:,} of {one.quota.calls:,} calls of the day used ({part:.0%})")
-    if one.reason and one.wait_until:
+    if one.paused_by:
+        why = f": {one.reason}" if one.reason else ""
+        said.append(f"paused by {one.paused_by} until `connector actions resume`{why}")
+    elif one.reason and one.wait_until:
         said.append(f"paused until {cell(one.wait_until)} UTC: {one.reason}")
     elif one.wait_until:
         said.append(f"the next in {(one.wait_until - now).total_seconds():.1f} s")

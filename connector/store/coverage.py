@@ -3,7 +3,7 @@ counted by source and day (UTC). What waits is `late` where it should have moved
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
@@ -49,13 +49,24 @@ class Made(NamedTuple):
     actions: int
 
 
+_SLACK = timedelta(hours=1)  # ids are given out in order of arrival, but for what overlaps
+
+
+def _since(connection: Connection, period: Period) -> ColumnElement[bool]:
+    """What was received in the period. Nothing before the newest record that is clearly older is
+    looked at: there is no index of the times."""
+    older = select(inbox.c.id).where(inbox.c.received_at < period.since - _SLACK)
+    first = connection.scalar(older.order_by(inbox.c.id.desc()).limit(1))
+    return and_(inbox.c.id > (first or 0), period.holds(inbox.c.received_at))
+
+
 def records(connection: Connection, period: Period, late: datetime) -> Iterator[Records]:
     """By the day on which they were received. `late`: what came before and is undecided is."""
     day = day_of(inbox.c.received_at, connection.dialect.name).label("day")
     is_late = _flag(and_(inbox.c.state == "new", inbox.c.received_at < late))
     repeats = func.sum(inbox.c.seen) - func.count()
     statement = select(inbox.c.source, day, inbox.c.state, is_late, func.count(), repeats)
-    statement = statement.where(period.holds(inbox.c.received_at))
+    statement = statement.where(_since(connection, period))
     for row in connection.execute(statement.group_by(inbox.c.source, "day", inbox.c.state, "flag")):
         yield Records(row[0], row[1], row[2], bool(row[3]), row[4], int(row[5]))
 
@@ -76,7 +87,7 @@ def decided(connection: Connection, period: Period) -> Iterator[Decided]:
         .select_from(
             inbox.outerjoin(revisions, mine).outerjoin(decisions, decisions.c.number == first)
         )
-        .where(inbox.c.state == "decided", period.holds(inbox.c.received_at))
+        .where(inbox.c.state == "decided", _since(connection, period))
         .group_by(inbox.c.source, "day", decisions.c.history, "matches")
     )
     for row in connection.execute(statement):

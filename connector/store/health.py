@@ -60,7 +60,7 @@ def moment(connection: Connection, sinks: Iterable[str], now: datetime) -> Momen
     kinds = select(alarms.c.kind, func.count()).where(alarms.c.cleared_at.is_(None))
     return Moment(
         undecided_since=_undecided_since(connection),
-        due_since=_due_since(connection, sinks, now),
+        due_since=due_since(connection, sinks, now),
         answers={row.id: row.last_answer_at for row in rows if row.last_answer_at is not None},
         paused_sources={row.id: row.paused_until for row in rows if _is_ahead(row[2], now)},
         paused_accounts={row[0]: row[1] for row in connection.execute(paused)},
@@ -75,7 +75,7 @@ def _undecided_since(connection: Connection) -> datetime | None:
     return min((at for at in doors if at is not None), default=None)
 
 
-def _due_since(connection: Connection, sinks: Iterable[str], now: datetime) -> dict[str, datetime]:
+def due_since(connection: Connection, sinks: Iterable[str], now: datetime) -> dict[str, datetime]:
     found = {}
     for sink in sinks:
         oldest = [

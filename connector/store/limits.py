@@ -37,6 +37,7 @@ class Standing(NamedTuple):
     wait_until: datetime | None  # no call before then: its turn, or a pause
     reason: str  # of a pause
     quota: Quota | None
+    paused_by: str = ""  # a person, who has to resume it
 
 
 def claim_within(
@@ -114,6 +115,7 @@ def _standing(row: Any, now: datetime) -> Standing:
         left=0 if paused else left,
         wait_until=max(ahead, default=None),
         reason=str(row.reason or "") if paused else "",
+        paused_by=str(row.paused_by or "") if paused else "",
         quota=None if row.quota_calls is None else Quota(row.quota_calls, row.quota_used),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
@@ -16,6 +16,7 @@ from connector.store.tables import accounts, actions, suppressions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
 _OPEN = ("waiting", "sending")
 UNSENT = ("waiting", GATHERING, "held", "superseded", "withheld")
 
@@ -87,7 +88,11 @@ def pause_account(connection: Connection, account: str, until: datetime, reason:
     )
     longer = accounts.c.paused_until > until
     latest = case((longer, accounts.c.paused_until), else_=until)
-    changes = {"paused_until": latest, "reason": reason}
+    by_a_person = accounts.c.paused_by.is_not(None)
+    changes = {
+        "paused_until": latest,
+        "reason": case((by_a_person, accounts.c.reason), else_=reason),
+    }
     connection.execute(statement.on_conflict_do_update(index_elements=["account"], set_=changes))
 
 
@@ -97,6 +102,20 @@ def resume_account(connection: Connection, account: str, now: datetime) -> bool:
     over = (accounts.c.account == account) & (accounts.c.paused_until <= now)
     statement = update(accounts).where(over).values(paused_until=None, reason=None)
     return bool(connection.execute(statement).rowcount)
+
+
+def pause_by_person(connection: Connection, account: str, who: str, reason: str) -> None:
+    """Nobody uses this account until a person resumes it: no success and no retry does."""
+    values = {"paused_until": FOR_EVER, "paused_by": who, "reason": reason or None}
+    statement = insert_ignoring(connection, accounts).values(account=account, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["account"], set_=values))
+
+
+def resume_by_person(connection: Connection, account: str, now: datetime) -> bool:
+    """Whoever paused it, and why; False where it was not paused."""
+    paused = (accounts.c.account == account) & (accounts.c.paused_until > now)
+    values = {"paused_until": now, "paused_by": None, "reason": None}
+    return bool(connection.execute(update(accounts).where(paused).values(**values)).rowcount)
 
 
 def suppress(connection: Connection, address_hash: str, reason: str, now: datetime) -> None:
@@ -191,6 +210,6 @@ def _retry(connection: Connection, ids: Sequence[int], now: datetime) -> Sequenc
     fresh |= {"finished_at": None, "lease_until": None}
     connection.execute(update(actions).where(chosen).values(**fresh))
     paused = accounts.c.account.in_({row.account for row in rows})
-    over = paused & (accounts.c.paused_until > now)
+    over = paused & (accounts.c.paused_until > now) & accounts.c.paused_by.is_(None)
     connection.execute(update(accounts).where(over).values(paused_until=now))
     return [row.sink for row in rows]

@@ -5,11 +5,7 @@ https://prometheus.io/docs/practices/naming/
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +16,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from connector import __version__
 from connector.store import health
 from connector.store.database import StoreDown
+from connector.web.lately import Lately
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -29,11 +26,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-# Counting whole tables may take this part of the time, whatever their size and however often
-# somebody asks; a scrape waits so long for it, and then tells the numbers of the last time.
-_SHARE = 0.05
-_LEAST_SECONDS = 5.0
-_WAIT_SECONDS = 2.0
+_WAIT_SECONDS = 2.0  # a scrape waits so long for new totals, and then tells those of the last time
 _WAITING = ("waiting", "gathering", "sending", "held")
 _STATES = (*_WAITING, "parked", "in_doubt", "superseded", "withheld")
 
@@ -42,11 +35,7 @@ class _StoreCollector(Collector):
     def __init__(self, workspace: Workspace, clock: Callable[[], datetime]) -> None:
         self._workspace = workspace
         self._clock = clock
-        self._totals: health.Totals | None = None
-        self._lock = threading.Lock()
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="metrics")
-        self._counting: Future[None] | None = None
-        self._count_again_at = float("-inf")
+        self._totals = Lately("metrics", self._count, _WAIT_SECONDS)
 
     def collect(self) -> Iterator[Metric]:
         info = GaugeMetricFamily("connector_info", "Its version.", labels=["version"])
@@ -57,7 +46,7 @@ class _StoreCollector(Collector):
         try:
             with self._workspace.store.read() as connection:
                 moment = health.moment(connection, self._workspace.settings.sinks, now)
-            totals = self._latest_totals()
+            totals = self._totals.value()
         except StoreDown:
             up.add_metric([], 0)
             yield up
@@ -68,26 +57,9 @@ class _StoreCollector(Collector):
             yield from self._of_totals(totals)
         yield from self._of_moment(moment, now)
 
-    def _latest_totals(self) -> health.Totals | None:
-        with self._lock:
-            if self._counting is None and time.monotonic() >= self._count_again_at:
-                self._counting = self._background.submit(self._count)
-            counting = self._counting
-        if counting is not None:
-            with contextlib.suppress(TimeoutError):
-                counting.result(_WAIT_SECONDS)
-        return self._totals
-
-    def _count(self) -> None:
-        began = time.monotonic()
-        try:
-            with self._workspace.store.read() as connection:
-                self._totals = health.totals(connection)
-        finally:
-            ended = time.monotonic()
-            with self._lock:
-                self._count_again_at = ended + max((ended - began) / _SHARE, _LEAST_SECONDS)
-                self._counting = None
+    def _count(self) -> health.Totals:
+        with self._workspace.store.read() as connection:
+            return health.totals(connection)
 
     def _of_totals(self, totals: health.Totals) -> Iterator[Metric]:
         settings = self._workspace.settings

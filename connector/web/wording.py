@@ -42,10 +42,16 @@ def short(text: str | None, limit: int = 120) -> str:
     return one_line(text or "", limit)
 
 
+def is_web(url: str | None) -> bool:
+    """May a page link to it? What a far side calls a link could be a script."""
+    return (url or "").startswith(("https://", "http://"))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "iso": iso,
     "span": span,
     "number": number,
     "short": short,
+    "is_web": is_web,
 }

@@ -17,7 +17,7 @@ from tests.integration.conftest import RULES
 from tests.integration.loop_world import DAY, Cases
 
 on_one_database = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
-HELD = RULES.replace("  - id: detractor\n", "  - id: detractor\n    holdout: 50%\n")
+HELD = RULES.replace("  - id: thanks\n", "  - id: thanks\n    holdout: 50%\n")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def matched(world, side, times=1, days_ago=150, then=None, after=40, ruleset=Non
             row |= {"segment": None, "revision": 1, "content": {}, "content_hash": who}
             row |= {"answered_at": at, "received_at": at, "history": history, "customer_id": who}
             given.append(row)
-        matches = [{"rule_id": "detractor", "status": side}]
+        matches = [{"rule_id": "thanks", "status": side}]
         row = {"response_id": f"{who}-0", "revision": 1, "ruleset": ruleset or world.ruleset}
         row |= {"engine": "1", "history": history, "facts": {}, "verdict": {"matches": matches}}
         decided.append({**row, "decided_at": world.now})
@@ -83,7 +83,7 @@ def test_customers_count_on_the_side_that_chance_drew(told):
     assert found["answered_again"]["word"] == "no evidence of a difference"
     code, out, _ = told.lift()
     assert code == 0
-    assert "detractor, nps (holdout 50 %)" in out
+    assert "thanks, nps (holdout 50 %)" in out
     assert "Acted on: 50 customers, 40 answered again, mean score 6.00" in out
     assert "Next score: higher; +2.06, interval" in out
     assert "3 matched so lately that they can still answer" in out
@@ -126,7 +126,7 @@ def test_a_rule_that_has_matched_nobody_is_named_and_the_table_holds_both_sides(
     told.lift("--csv", str(tmp_path / "l.csv"))
     with (tmp_path / "l.csv").open(encoding="utf-8-sig", newline="") as opened:
         (row,) = csv.DictReader(opened)
-    assert (row["rule"], row["acted"], row["held_out"]) == ("detractor", "2", "0")
+    assert (row["rule"], row["acted"], row["held_out"]) == ("thanks", "2", "0")
     assert (row["score_word"], row["since"][:4]) == ("too few to say", "2025")
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from connector.store.tables.metadata import metadata
@@ -58,6 +59,13 @@ cases = Table(
     Index("ix_cases_sink_remote_id", "sink", "remote_id"),
     Index("ix_cases_state_respond_by", "state", "respond_by"),
     Index("ix_cases_answered_at", "answered_at"),
+    Index(
+        "ix_cases_untouched",
+        "segment",
+        "answered_at",
+        sqlite_where=text("state = 'open' AND contacted_at IS NULL"),
+        postgresql_where=text("state = 'open' AND contacted_at IS NULL"),
+    ),
 )
 
 # What happened to a case, oldest first. kinds: opened, contacted, assigned, status, closed,

@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-PAGES = ("today", "loop")
+PAGES = (
+    "today",
+    "loop",
+    "deliveries",
+)

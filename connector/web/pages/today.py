@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.routing import Route
+
+from connector.reports.coverage import Coverage, cover
+from connector.reports.today import today
+from connector.store.counting import Period
+from connector.web.lately import Lately
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -13,10 +19,29 @@ if TYPE_CHECKING:
     from connector.web.frame import Frame
 
 TITLE, PATH = "Today", "/today"
+COVERED = timedelta(days=1)
+
+
+class Covered(NamedTuple):
+    coverage: Coverage
+    at: datetime
 
 
 def routes(frame: Frame) -> list[Route]:
-    def today(request: Request) -> Response:
-        return frame.page(request, "today.html")
+    workspace = frame.workspace
 
-    return [Route(PATH, frame.viewer(today), methods=["GET"])]
+    def covered() -> Covered:
+        now = frame.clock()
+        with workspace.store.read() as connection:
+            return Covered(cover(connection, Period(now - COVERED, now), now), now)
+
+    lately = Lately("coverage", covered, wait_seconds=0.2)
+
+    def show(request: Request) -> Response:
+        accounts = workspace.accounts
+        with workspace.store.read() as connection:
+            found = today(connection, workspace.settings, accounts, frame.clock())
+        part = "parts/today.html" if "hx-request" in request.headers else "today.html"
+        return frame.page(request, part, today=found, covered=lately.value())
+
+    return [Route(PATH, frame.viewer(show), methods=["GET"])]

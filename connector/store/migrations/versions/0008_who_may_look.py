@@ -70,4 +70,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_at", "audit", ["at"])
     op.create_index("ix_audit_subject", "audit", ["subject"])
+    untouched = sa.text("state = 'open' AND contacted_at IS NULL")
+    op.create_index(
+        "ix_cases_untouched",
+        "cases",
+        ["segment", "answered_at"],
+        sqlite_where=untouched,
+        postgresql_where=untouched,
+    )
     op.add_column("accounts", sa.Column("paused_by", sa.String(100), nullable=True))
