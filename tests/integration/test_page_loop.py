@@ -22,7 +22,7 @@ def test_it_shows_what_the_report_says_and_escapes_what_comes_from_outside(world
     assert "&lt;b&gt;South" in page
     assert "&lt;script&gt;price" in page
     assert "<script>price" not in page
-    assert "90.0 h" in page
+    assert "3.8 d" in page
     assert "A place is what the cases allow" in page
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from connector.cli.report import lift as lift_command
 from connector.cli.report import load as load_command
 from connector.cli.rules import replays
-from connector.store.tables import customers, decisions, responses
+from connector.store.tables import customers, decisions, responses, rulesets
 from tests.integration.conftest import RULES
 from tests.integration.loop_world import DAY, Cases
 
@@ -102,12 +102,9 @@ def test_the_first_match_counts_and_an_answer_that_comes_too_late_does_not(told)
 
 @on_one_database
 def test_matches_of_a_time_with_another_share_are_of_another_time(told):
-    from connector.rules.model import RulesetText
-    from connector.store import answers as stored
-
-    other = RulesetText(files={"rules.yaml": RULES})
-    told.workspace.store.write(lambda c: stored.keep_ruleset(c, other.hash, other.files, told.now))
-    matched(told, "live", 40, then=10, ruleset=other.hash)
+    other = {"hash": "other", "files": {"rules.yaml": RULES}, "stored_at": told.now}
+    told.workspace.store.write(lambda c: c.execute(insert(rulesets).values(**other)))
+    matched(told, "live", 40, then=10, ruleset="other")
     matched(told, "live", 5)
     assert only(told)["acted"]["customers"] == 5
 
