@@ -38,7 +38,18 @@ def mail_weekly(workspace: Workspace, now: datetime) -> set[str]:
     with workspace.store.read() as connection:
         if weekly.is_put(connection, digest):
             return set()
-    return workspace.store.write(lambda c: _put(c, workspace, wanted, digest, due, now))
+    if due < workspace.store.write(lambda c: weekly.wanted_since(c, now)):
+        return set()
+    if now - due >= TOO_LATE:
+        over = {"state": "withheld", "error": _LATE, "finished_at": now}
+        late = [{**row, **over} for row in _rows(workspace, wanted, digest, None, now)]
+        workspace.store.write(lambda c: weekly.put(c, digest, late))
+        return set()
+    with workspace.store.read() as connection:
+        told = told_before(connection, workspace.settings, wanted, due, now)
+    rows = _rows(workspace, wanted, digest, told, now)
+    workspace.store.write(lambda c: weekly.put(c, digest, rows))
+    return {wanted.sink}
 
 
 def last_due(wanted: DigestMail, now: datetime) -> datetime:
@@ -68,31 +79,10 @@ def put_now(workspace: Workspace, wanted: DigestMail, now: datetime) -> set[str]
     """One more, as it would be today, whatever was sent before."""
     digest = f"weekly-{wanted.sink}-{now:%Y-%m-%dT%H:%M:%S}"
 
-    def put(connection: Connection) -> None:
+    with workspace.store.read() as connection:
         told = told_before(connection, workspace.settings, wanted, now, now)
-        weekly.put(connection, _rows(workspace, wanted, digest, told, now))
-
-    workspace.store.write(put)
-    return {wanted.sink}
-
-
-def _put(
-    connection: Connection,
-    workspace: Workspace,
-    wanted: DigestMail,
-    digest: str,
-    due: datetime,
-    now: datetime,
-) -> set[str]:
-    if due < weekly.wanted_since(connection, now) or weekly.is_put(connection, digest):
-        return set()
-    if now - due >= TOO_LATE:
-        rows = _rows(workspace, wanted, digest, None, now)
-        over = {"state": "withheld", "error": _LATE, "finished_at": now}
-        weekly.put(connection, [{**row, **over} for row in rows])
-        return set()
-    told = told_before(connection, workspace.settings, wanted, due, now)
-    weekly.put(connection, _rows(workspace, wanted, digest, told, now))
+    rows = _rows(workspace, wanted, digest, told, now)
+    workspace.store.write(lambda c: weekly.put(c, digest, rows))
     return {wanted.sink}
 
 

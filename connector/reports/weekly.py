@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from connector.numbers.change import LEAST
@@ -65,7 +65,7 @@ def digest_of(
         first=last - timedelta(days=6),
         last=last,
         zone=str(wanted.zone),
-        surveys=tuple(_surveys(connection, told, until)),
+        surveys=tuple(_surveys(connection, told, last + timedelta(days=1))),
         loop=_loop(connection, wanted, now),
         gaps=tuple(_gaps(connection, week, now)),
         topics=_topics(weekly.topics(connection, week, wanted.surveys)),
@@ -75,18 +75,19 @@ def digest_of(
 
 
 def _surveys(
-    connection: Connection, surveys: Mapping[str, Survey], until: datetime
+    connection: Connection, surveys: Mapping[str, Survey], end: date
 ) -> Iterator[SurveyFigures]:
-    """Those with segments that were answered lately."""
+    """Those with segments that were answered lately; `end` is the day after the last, in UTC."""
     by_week = Grouping("day", By("day"), ranked=False)
+    until = datetime.combine(end, time(), UTC)
     since = until - WEEKS_DRAWN * _WEEK
     for block in report(connection, surveys, Question(Period(since, until), by_week)):
         if block.id in surveys and block.has_segments:
-            yield _figures(block, until)
+            yield _figures(block, end)
 
 
-def _figures(block: Block, until: datetime) -> SurveyFigures:
-    weeks = [_week(block, until, ago) for ago in range(WEEKS_DRAWN - 1, -1, -1)]
+def _figures(block: Block, end: date) -> SurveyFigures:
+    weeks = [_week(block, end, ago) for ago in range(WEEKS_DRAWN - 1, -1, -1)]
     lately = Tally()
     for _, tally in weeks[-WEEKS_TOLD:]:
         lately.segments.update(tally.segments)
@@ -109,9 +110,9 @@ def _figures(block: Block, until: datetime) -> SurveyFigures:
     )
 
 
-def _week(block: Block, until: datetime, ago: int) -> tuple[date, Tally]:
+def _week(block: Block, end: date, ago: int) -> tuple[date, Tally]:
     """The seven days that ended so many weeks ago, by the day of each answer in UTC."""
-    first = (until - (ago + 1) * _WEEK).date()
+    first = end - (ago + 1) * _WEEK
     tally = Tally()
     for number in range(7):
         day = block.groups.get(str(first + timedelta(days=number)))

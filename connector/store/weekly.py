@@ -122,8 +122,11 @@ def is_put(connection: Connection, digest: str) -> bool:
     return connection.scalar(mine.limit(1)) is not None
 
 
-def put(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """What somebody else has put a moment ago is left as it is."""
+def put(connection: Connection, digest: str, rows: Sequence[dict[str, Any]]) -> None:
+    """What somebody else has put a moment ago is left as it is: nobody gets a second one, nor
+    somebody who was added since a first one."""
+    if is_put(connection, digest):
+        return
     for row in rows:
         connection.execute(
             insert_ignoring(connection, actions).values(**row).on_conflict_do_nothing()

@@ -12,12 +12,12 @@ from sqlalchemy import insert
 from connector.cli.report import lift as lift_command
 from connector.cli.report import load as load_command
 from connector.cli.rules import replays
-from connector.store.tables import customers, decisions, responses
+from connector.store.tables import customers, decisions, responses, rulesets
 from tests.integration.conftest import RULES
 from tests.integration.loop_world import DAY, Cases
 
 on_one_database = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
-HELD = RULES.replace("  - id: detractor\n", "  - id: detractor\n    holdout: 50%\n")
+HELD = RULES.replace("  - id: thanks\n", "  - id: thanks\n    holdout: 50%\n")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def matched(world, side, times=1, days_ago=150, then=None, after=40, ruleset=Non
             row |= {"segment": None, "revision": 1, "content": {}, "content_hash": who}
             row |= {"answered_at": at, "received_at": at, "history": history, "customer_id": who}
             given.append(row)
-        matches = [{"rule_id": "detractor", "status": side}]
+        matches = [{"rule_id": "thanks", "status": side}]
         row = {"response_id": f"{who}-0", "revision": 1, "ruleset": ruleset or world.ruleset}
         row |= {"engine": "1", "history": history, "facts": {}, "verdict": {"matches": matches}}
         decided.append({**row, "decided_at": world.now})
@@ -83,7 +83,7 @@ def test_customers_count_on_the_side_that_chance_drew(told):
     assert found["answered_again"]["word"] == "no evidence of a difference"
     code, out, _ = told.lift()
     assert code == 0
-    assert "detractor, nps (holdout 50 %)" in out
+    assert "thanks, nps (holdout 50 %)" in out
     assert "Acted on: 50 customers, 40 answered again, mean score 6.00" in out
     assert "Next score: higher; +2.06, interval" in out
     assert "3 matched so lately that they can still answer" in out
@@ -102,12 +102,9 @@ def test_the_first_match_counts_and_an_answer_that_comes_too_late_does_not(told)
 
 @on_one_database
 def test_matches_of_a_time_with_another_share_are_of_another_time(told):
-    from connector.rules.model import RulesetText
-    from connector.store import answers as stored
-
-    other = RulesetText(files={"rules.yaml": RULES})
-    told.workspace.store.write(lambda c: stored.keep_ruleset(c, other.hash, other.files, told.now))
-    matched(told, "live", 40, then=10, ruleset=other.hash)
+    other = {"hash": "other", "files": {"rules.yaml": RULES}, "stored_at": told.now}
+    told.workspace.store.write(lambda c: c.execute(insert(rulesets).values(**other)))
+    matched(told, "live", 40, then=10, ruleset="other")
     matched(told, "live", 5)
     assert only(told)["acted"]["customers"] == 5
 
@@ -126,7 +123,7 @@ def test_a_rule_that_has_matched_nobody_is_named_and_the_table_holds_both_sides(
     told.lift("--csv", str(tmp_path / "l.csv"))
     with (tmp_path / "l.csv").open(encoding="utf-8-sig", newline="") as opened:
         (row,) = csv.DictReader(opened)
-    assert (row["rule"], row["acted"], row["held_out"]) == ("detractor", "2", "0")
+    assert (row["rule"], row["acted"], row["held_out"]) == ("thanks", "2", "0")
     assert (row["score_word"], row["since"][:4]) == ("too few to say", "2025")
 
 
