@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _NOT_RANKED = (SURVEY, *TIMES, "rule", "topic")
 _WEEKS_SHOWN = 53
+_FEWEST_WEEKS = 12
 _MOST_TOPICS = 20
 
 
@@ -178,7 +179,7 @@ def _has_score(block: Block, row: Counted) -> bool:
 
 def _weeks(block: Block, weekly: Iterable[Counted], asked: Asked) -> list[Week]:
     """Every week of a year up to the end of the time that was asked for, also those without an
-    answer."""
+    answer; of a survey that is younger, those since its first."""
     last = asked.until - timedelta(days=1)
     ends = last - timedelta(days=last.weekday())
     mondays = [ends - timedelta(weeks=back) for back in reversed(range(_WEEKS_SHOWN))]
@@ -189,7 +190,9 @@ def _weeks(block: Block, weekly: Iterable[Counted], asked: Asked) -> list[Week]:
         tally = found.get(date.fromisoformat(row.group))
         if tally is not None:
             add(tally, block, row)
-    return [Week(monday, tally.n, *_figures(tally, asked.least)) for monday, tally in found.items()]
+    weeks = [Week(monday, tally.n, *_figures(tally, asked.least)) for monday, tally in found.items()]
+    first = next((number for number, week in enumerate(weeks) if week.n), 0)
+    return weeks[min(first, len(weeks) - _FEWEST_WEEKS) :]
 
 
 def _figures(tally: Tally, least: int) -> tuple[float | None, float | None, float | None]:
