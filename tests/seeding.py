@@ -26,10 +26,10 @@ _COMMENTS = (
 _NAMES = ("Ada Vega", "Bruno Costa", "Chiara Neri", "<b>Dana</b>", "", "Élodie Martin")
 
 
-def seed(world: World) -> None:
+def seed(world: World, apart: timedelta = timedelta(minutes=3)) -> None:
     """Detractors, passives and promoters; some delivered, parked, in doubt, waiting or paused."""
     for number in range(18):
-        given = world.now - timedelta(hours=3 * number + 1)
+        given = world.now - timedelta(minutes=1) - number * apart
         world.post(
             id=f"a{number}",
             score=(2, 9, 4, 10, 7, 0)[number % 6],

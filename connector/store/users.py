@@ -22,7 +22,8 @@ def add_user(
     """False where there is one of this name."""
     row = {"name": name, "password_hash": password_hash, "role": role, "created_at": now}
     new = insert_ignoring(connection, users).values(**row)
-    return bool(connection.execute(new.on_conflict_do_nothing(index_elements=["name"])).rowcount)
+    added = new.on_conflict_do_nothing(index_elements=["name"]).returning(users.c.name)
+    return connection.scalar(added) is not None
 
 
 def list_users(connection: Connection) -> Sequence[Any]:

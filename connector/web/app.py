@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from connector.web import receiver
+from connector.web.api import routes as api
 from connector.web.frame import Frame
 from connector.web.pages import PAGES, sign_in
 
@@ -42,7 +43,8 @@ def application(
 def page_routes(workspace: Workspace, clock: Callable[[], datetime] = _utc_now) -> list[Route]:
     modules: list[Any] = [import_module(f"connector.web.pages.{name}") for name in PAGES]
     frame = Frame(workspace, clock, [(module.TITLE, module.PATH) for module in modules])
-    guarded = [route for module in (sign_in, *modules) for route in module.routes(frame)]
+    parts: list[Any] = [sign_in, *modules, api]
+    guarded = [route for part in parts for route in part.routes(frame)]
     for route in guarded:
         if route.endpoint not in frame.guarded:
             raise TypeError(f"{route.path} says not whom it is for: wrap it, frame.viewer(...)")
