@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import LOOKS, Look, assert_accessible
+from tests.browser.conftest import LOOKS, PASSWORD, Look, assert_accessible
+from tests.seeding import HOSTILE
 
 DESK = Look("light", 1280)
 
