@@ -45,7 +45,7 @@ class _Words:
         """One of these, by the number of the row; `spread` makes columns independent."""
         number = f"((i * {spread}) / 7) % {len(values)}"
         cases = " ".join(f"WHEN {place} THEN '{value}'" for place, value in enumerate(values))
-        return f"CASE {number} {cases} END"
+        return f"(CASE {number} {cases} END)"
 
     @property
     def second(self) -> str:
@@ -110,21 +110,22 @@ def _run(statement: str, connection: Connection) -> None:
 
 def _statements(w: _Words, answers: int) -> list[str]:
     i = "i"
-    response, customer = w.padded("r", i, 20), w.padded("c", f"({i} * 31) % {answers // 3 + 1}", 31)
+    person = f"((i * 31) % {answers // 3 + 1})"
+    response, customer = w.padded("r", i, 20), w.padded("c", person, 31)
     owner = w.padded("c", "i - 1", 31)
-    score = "((i * 13) / 3) % 11"
-    segment = f"CASE WHEN {score} >= 9 THEN 'promoter' WHEN {score} >= 7 THEN 'passive' ELSE 'detractor' END"
+    score = "(((i * 13) / 3) % 11)"
+    segment = f"(CASE WHEN {score} >= 9 THEN 'promoter' WHEN {score} >= 7 THEN 'passive' ELSE 'detractor' END)"
     survey, source = w.pick(_SURVEYS, 11), w.pick(_SOURCES, 17)
     language, plan, topic = w.pick(_LANGUAGES, 19), w.pick(_PLANS, 23), w.pick(_TOPICS, 29)
     rule = w.pick(_RULES, 37)
     comment = (
-        f"CASE WHEN i % 2 = 0 THEN '' ELSE {w.pick(_FIRST, 41)} || ' ' || {w.pick(_SECOND, 43)} || ' ' ||"
+        f"(CASE WHEN i % 2 = 0 THEN '' ELSE {w.pick(_FIRST, 41)} || ' ' || {w.pick(_SECOND, 43)} || ' ' ||"
         f" {w.pick(_THIRD, 47)} || ' ' || {w.pick(_FOURTH, 53)} || ' ' ||"
         f" CASE WHEN i % 20011 = 1 THEN 'lawyer' ELSE {w.pick(_SECOND, 59)} END"
-        f" || ' number' || (i % 5003) END"
+        f" || ' number' || (i % 5003) END)"
     )
     content = w.json(f"""'{{"record": "r' || i || '", "comment": "' || {comment} || '"}}'""")
-    email = f"'p' || ((i * 31) % {answers // 3 + 1}) || '@example.com'"
+    email = f"'p' || {person} || '@example.com'"
     facts = w.json(
         f"""'{{"response_id": "' || {response} || '", "source": "' || {source} || '", "survey": "' || {survey}
         || '", "score": ' || {score} || ', "segment": "' || {segment} || '", "comment": "' || {comment}
@@ -146,7 +147,7 @@ def _statements(w: _Words, answers: int) -> list[str]:
     case = f"i % {CASES_EVERY} = 0"
     return [
         "INSERT INTO customers (id, name, attributes, created_at) "
-        f"SELECT {owner}, 'Ana Person' || (i - 1), {w.json(chr(39) + chr(123) + chr(125) + chr(39))}, {w.time} "
+        f"SELECT {owner}, 'First' || ((i - 1) % 40) || ' Last' || ((i - 1) % 3000), {w.json(chr(39) + chr(123) + chr(125) + chr(39))}, {w.time} "
         f"FROM {w.numbered(answers // 3 + 1)}",
         "INSERT INTO customer_keys (kind, value, customer_id) "
         f"SELECT 'email', 'p' || (i - 1) || '@example.com', {owner} FROM {w.numbered(answers // 3 + 1)}",
@@ -177,7 +178,7 @@ def _statements(w: _Words, answers: int) -> list[str]:
                 ("customer.plan", plan),
             )
         ),
-        _search(w, rows, reading, comment, survey, segment, language, topic, score, email),
+        _search(w, rows, reading, comment, survey, segment, language, topic, score, email, person),
         'INSERT INTO actions (id, "key", response_id, customer_id, source, decision, rule_id, sink, account,'
         ' kind, opens_case, to_customer, "order", state, due_at, attempts, fence, remote_id, url,'
         " created_at, finished_at) "
@@ -202,12 +203,12 @@ def _text(expression: str) -> str:
 
 
 def _search(w: _Words, rows: str, reading: str, comment: str, *said: str) -> str:
-    survey, segment, language, topic, score, email = said
+    survey, segment, language, topic, score, email, person = said
     plain = f"replace(replace({email}, '@', ' :n'), '.', ' :n')"
     tokens = (
         f"CASE WHEN i % 2 = 0 THEN '' ELSE {comment} || ' :c1 :v' || {survey} || ' :s' || {score} || ' :g'"
         f" || {segment} || ' :l' || {language} || ' :t' || {topic} || ' ' END"
-        f" || ':nana :nperson :n' || {plain}"
+        f" || ':nfirst' || ({person} % 40) || ' :nlast' || ({person} % 3000) || ' :n' || {plain}"
     )
     if w.is_sqlite:
         return (

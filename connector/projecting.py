@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from connector.workspace import Workspace
 
 _TOGETHER = 200  # the writer of SQLite is theirs for some 20 ms
+_FULL_PAUSE_SECONDS, _PAUSE_SECONDS = 0.01, 0.4
 _NAMES = ("name", "email", "phone", "external_id", "company")
 
 
@@ -53,6 +54,11 @@ def project(workspace: Workspace, limit: int = _TOGETHER) -> int:
     if settled:
         return 0
     return store.write(lambda c: _put(c, prepared))
+
+
+def pause(done: int) -> float:
+    """Seconds to wait after a round: others use the same writer, and one by one costs most."""
+    return _FULL_PAUSE_SECONDS if done >= _TOGETHER else _PAUSE_SECONDS
 
 
 def rebuild(workspace: Workspace) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING
 
-from connector import deciding, followup, intake
+from connector import deciding, followup, intake, projecting
 from connector.delivery import Courier
 from connector.engine import alone
 from connector.engine.bell import Bell
@@ -26,7 +26,6 @@ from connector.engine.chores import do_chores
 from connector.errors import Invalid
 from connector.keeper import Keeper
 from connector.ports import Following, Pollable, Sink, Source
-from connector.projecting import project
 from connector.store import alarms, arrivals, following, sending
 from connector.store.database import StoreDown
 
@@ -39,7 +38,6 @@ _SHORTEST_SECONDS = 0.01
 _LONGEST_SLEEP_SECONDS = 30.0  # a wake-up lost to another process costs at most this
 _CHORES_SECONDS = 60.0
 _PROJECT_SLEEP_SECONDS = 5.0  # what another process decided, such as an import, is seen then
-_PROJECT_PAUSE_SECONDS = 0.01  # between two batches: deciding and receiving use the same writer
 _FILES_SECONDS = 1.0  # between two looks at the rules files; reading them takes under a millisecond
 _STORE_DOWN_SECONDS = 1.0
 _MISTAKE_SECONDS = 5.0
@@ -173,8 +171,10 @@ class Embedded:
         return 0 if decided.records else _LONGEST_SLEEP_SECONDS
 
     def _project(self) -> float:
-        done = project(self.workspace)
-        return _PROJECT_PAUSE_SECONDS if done else _PROJECT_SLEEP_SECONDS
+        done = projecting.project(self.workspace)
+        if done:
+            self._stopping.wait(projecting.pause(done))
+        return 0 if done else _PROJECT_SLEEP_SECONDS
 
     def _deliver(self, id: str, courier: Courier) -> float:
         delivered = courier.round()
@@ -233,7 +233,7 @@ def run_once(workspace: Workspace) -> bool:
                 failed = True
     while deciding.decide_batch(workspace, utc_now()).records:
         pass
-    while project(workspace):
+    while projecting.project(workspace):
         pass
     for id in workspace.settings.sinks:
         courier = Courier(workspace.store, id, workspace.new_sink(id), utc_now)

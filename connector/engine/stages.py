@@ -12,14 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from connector import deciding, followup, intake
+from connector import deciding, followup, intake, projecting
 from connector.delivery import Courier
 from connector.engine.chores import do_chores
 from connector.engine.crew import Crew
 from connector.engine.wakeups import CHORES, DECIDE, PROJECT, Wakeup, deliver, follow, poll
 from connector.errors import Invalid
 from connector.keeper import Keeper
-from connector.projecting import project
 from connector.store import alarms, arrivals
 from connector.store.database import StoreDown
 
@@ -109,8 +108,10 @@ class Stages:
 
     def _project(self, _of: str, _tool: None) -> None:
         for _ in self._rounds(PROJECT):
-            if not project(self.workspace):
+            done = projecting.project(self.workspace)
+            if not done:
                 return
+            self.stopping.wait(projecting.pause(done))
 
     def _deliver(self, id: str, courier: Courier) -> None:
         called = False

@@ -68,7 +68,7 @@ class Found(NamedTuple):
 
 def search(connection: Connection, typed: str, limit: int = FOUND) -> list[Found]:
     """Customers with this e-mail address, phone number or external id; else those whose name or
-    address has these words, or words that begin so."""
+    address has these words; where nobody has, the last may be a beginning."""
     from connector.store.searching import asked_words
 
     exact = (

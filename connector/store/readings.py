@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 NOBODY: dict[str, Any] = {"language": None, "customer_id": None, "has_comment": False}
 _IMPERSONAL = (tallies.SURVEY, "source")
 _TIME_BITS, _REST_BITS = 43, 20  # milliseconds up to the year 2248, and what tells equals apart
+_NEWEST = select(func.max(decisions.c.number))
+_POSITION = select(projected).where(projected.c.id == 1)
 _XIDS = text(
     "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, "
     "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -44,6 +46,41 @@ _THERE = (
     .where(responses.c.id.in_(bindparam("wanted", expanding=True)))
     .order_by(responses.c.id)
     .with_for_update(read=True, key_share=True)
+)
+_others = decisions.alias()
+_NEWEST_OF_RESPONSE = (
+    select(func.max(_others.c.number))
+    .where(_others.c.response_id == decisions.c.response_id)
+    .correlate(decisions)
+    .scalar_subquery()
+)
+_BACKLOG = (
+    select(
+        decisions.c.number,
+        decisions.c.response_id,
+        cast(decisions.c.facts, Text).label("facts"),
+        cast(decisions.c.verdict, Text).label("verdict"),
+        *(responses.c[name] for name in ("survey", "source", "score", "segment")),
+        *(responses.c[name] for name in ("customer_id", "erased_at")),
+        func.coalesce(
+            responses.c.answered_at,
+            responses.c.received_at,
+            type_=responses.c.received_at.type,
+        ).label("given"),
+    )
+    .join_from(decisions, responses, responses.c.id == decisions.c.response_id)
+    .outerjoin(readings, readings.c.response_id == decisions.c.response_id)
+    .where(
+        decisions.c.number > bindparam("after"),
+        or_(
+            readings.c.number.is_(None),
+            readings.c.number < decisions.c.number,
+            readings.c.epoch < bindparam("epoch"),
+        ),
+        decisions.c.number == _NEWEST_OF_RESPONSE,
+    )
+    .order_by(decisions.c.number)
+    .limit(bindparam("most"))
 )
 _TAKEN = select(readings.c.id).where(readings.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -68,24 +105,23 @@ class Behind(NamedTuple):
 def hold(connection: Connection, wait: bool = True) -> Any:
     """The row of `projected`, locked until the transaction ends; None where somebody else has it
     and `wait` is false. Who erases takes it first of all, so that no two wait for each other."""
-    mine = select(projected).where(projected.c.id == 1)
-    found = connection.execute(mine.with_for_update(skip_locked=not wait)).one_or_none()
+    found = connection.execute(_POSITION.with_for_update(skip_locked=not wait)).one_or_none()
     if found is not None or position(connection) is not None:
         return found
     zero = dict.fromkeys(("number", "reached", "seen_number", "seen_xid", "seq", "epoch"), 0)
     row = {"id": 1, "dimensions": [], **zero}
     first = insert_ignoring(connection, projected).values(**row)
     connection.execute(first.on_conflict_do_nothing(index_elements=["id"]))
-    return connection.execute(mine.with_for_update()).one()
+    return connection.execute(_POSITION.with_for_update()).one()
 
 
 def position(connection: Connection) -> Any:
     """The same without a lock; None before anything was projected."""
-    return connection.execute(select(projected).where(projected.c.id == 1)).one_or_none()
+    return connection.execute(_POSITION).one_or_none()
 
 
 def horizon(connection: Connection) -> Horizon:
-    newest = connection.scalar(select(func.max(decisions.c.number))) or 0
+    newest = connection.scalar(_NEWEST) or 0
     if connection.dialect.name == "sqlite":
         return Horizon(newest)
     return Horizon(newest, *connection.execute(_XIDS).one())
@@ -94,41 +130,8 @@ def horizon(connection: Connection) -> Horizon:
 def backlog(connection: Connection, after: int, epoch: int, limit: int) -> Sequence[Any]:
     """Decisions after this number that are the last about their answer and not projected, in their
     order; facts and verdict as JSON texts."""
-    statement = (
-        select(
-            decisions.c.number,
-            decisions.c.response_id,
-            cast(decisions.c.facts, Text).label("facts"),
-            cast(decisions.c.verdict, Text).label("verdict"),
-            *(responses.c[name] for name in ("survey", "source", "score", "segment")),
-            *(responses.c[name] for name in ("customer_id", "erased_at")),
-            func.coalesce(
-                responses.c.answered_at,
-                responses.c.received_at,
-                type_=responses.c.received_at.type,
-            ).label("given"),
-        )
-        .join_from(decisions, responses, responses.c.id == decisions.c.response_id)
-        .outerjoin(readings, readings.c.response_id == decisions.c.response_id)
-        .where(
-            decisions.c.number > after,
-            or_(
-                readings.c.number.is_(None),
-                readings.c.number < decisions.c.number,
-                readings.c.epoch < epoch,
-            ),
-            decisions.c.number == _newest_of_response(),
-        )
-        .order_by(decisions.c.number)
-        .limit(limit)
-    )
-    return connection.execute(statement).all()
-
-
-def _newest_of_response() -> Any:
-    others = decisions.alias()
-    mine = others.c.response_id == decisions.c.response_id
-    return select(func.max(others.c.number)).where(mine).correlate(decisions).scalar_subquery()
+    asked = {"after": after, "epoch": epoch, "most": limit}
+    return connection.execute(_BACKLOG, asked).all()
 
 
 def erased_among(connection: Connection, wanted: Sequence[str]) -> set[str]:
@@ -207,7 +210,7 @@ def start_again(connection: Connection, dimensions: Sequence[str], at_once: bool
 def behind(connection: Connection) -> Behind:
     """For whoever shows what is projected."""
     here = position(connection)
-    newest = connection.scalar(select(func.max(decisions.c.number))) or 0
+    newest = connection.scalar(_NEWEST) or 0
     reached = here.reached if here is not None else 0
     last = select(decisions.c.decided_at).where(decisions.c.number <= reached)
     until = connection.scalar(last.order_by(decisions.c.number.desc()).limit(1))

@@ -94,10 +94,15 @@ def made_for(connection: Connection, response_ids: Sequence[str]) -> dict[str, l
 
 
 def customers_named(connection: Connection, words: Sequence[str], limit: int) -> list[str]:
-    """Customers by words of their names and addresses (or by the beginning of these); who answered
-    last comes first."""
-    wanted = [searching.beginning(searching.name_mark(word)) for word in words]
-    ids = searching.find(connection, wanted, limit * 5) if wanted else []
+    """Customers by words of their names and addresses, where nobody has these by the beginning of
+    the last one; who answered last comes first."""
+    if not words:
+        return []
+    wanted = [searching.name_mark(word) for word in words]
+    ids = searching.find(connection, wanted, limit * 5)
+    if not ids:
+        wanted[-1] = searching.beginning(wanted[-1])
+        ids = searching.find(connection, wanted, limit * 5)
     theirs = select(readings.c.customer_id).where(readings.c.id.in_(ids))
     theirs = theirs.where(readings.c.customer_id.is_not(None)).order_by(readings.c.id.desc())
     return list(dict.fromkeys(connection.scalars(theirs)))[:limit]

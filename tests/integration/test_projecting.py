@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, text
 
 from connector import deciding, erasure, projecting
+from connector.engine.embedded import Embedded
+from connector.engine.stages import Stages
+from connector.engine.wakeups import DECIDE, PROJECT, Wakeup, schedule
 from connector.reports.grouping import groups_of
 from connector.store import Store, counting, people, readings, searching, tallies
 from connector.store.counting import By, Period
@@ -334,3 +338,32 @@ def test_the_readings_are_made_anew_by_command(world, connector, monkeypatch):
     assert (code, out) == (0, "1 answer read.\n")
     assert tallied(world) == counted(world)
     assert len(found(world, "slow")) == 1
+
+
+def test_a_running_engine_projects_what_it_decides(world):
+    engine = Embedded(world.workspace)
+    engine.start()
+    try:
+        world.now = datetime.now(UTC)
+        world.post(id="1", score=3, comment="slow")
+        engine.arrived()
+        deadline = time.monotonic() + 60
+        while not found(world, "slow"):
+            assert time.monotonic() < deadline, "it never came"
+            time.sleep(0.02)
+    finally:
+        engine.stop()
+
+
+def test_a_worker_that_decides_wakes_whoever_projects(world):
+    rung: list[Wakeup] = []
+    stages = Stages(world.workspace, rung.append, 1, lambda: world.now)
+    try:
+        world.post(id="1", score=3, comment="slow")
+        stages.go(DECIDE)
+        assert PROJECT in rung
+        stages.go(PROJECT)
+    finally:
+        stages.close()
+    assert len(found(world, "slow")) == 1
+    assert PROJECT in schedule(world.workspace.settings)
