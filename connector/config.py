@@ -12,7 +12,7 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, IPvAnyNetwork, SecretStr
+from pydantic import BaseModel, Field, IPvAnyNetwork, SecretStr, field_validator
 
 from connector import catalog
 from connector.documents import Document, read, validate
@@ -76,9 +76,16 @@ class DigestMail(Value):
     day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = (
         "monday"
     )
-    at: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    at: str = "08:00"
     zone: str = "UTC"
     surveys: tuple[str, ...] | None = Field(None, min_length=1, description="without it all")
+
+    @field_validator("at")
+    @classmethod
+    def _time_of_day(cls, at: str) -> str:
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", at):
+            raise ValueError('write a time of day in quotes, such as "08:00"')
+        return at
 
     @property
     def clock(self) -> time:

@@ -190,7 +190,9 @@ def _weeks(block: Block, weekly: Iterable[Counted], asked: Asked) -> list[Week]:
         tally = found.get(date.fromisoformat(row.group))
         if tally is not None:
             add(tally, block, row)
-    weeks = [Week(monday, tally.n, *_figures(tally, asked.least)) for monday, tally in found.items()]
+    weeks = [
+        Week(monday, tally.n, *_figures(tally, asked.least)) for monday, tally in found.items()
+    ]
     first = next((number for number, week in enumerate(weeks) if week.n), 0)
     return weeks[min(first, len(weeks) - _FEWEST_WEEKS) :]
 
