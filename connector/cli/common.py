@@ -52,15 +52,21 @@ def load_settings(ctx: click.Context, secrets: bool = True, store: bool = True) 
 
 @contextmanager
 def workspace(
-    ctx: click.Context, secrets: bool = True, follow: bool = False
+    ctx: click.Context, secrets: bool = True, follow: bool = False, stays: bool = False
 ) -> Iterator[Workspace]:
     """The installation, its store open at the newest schema. `follow`: what has changed in the
-    rules files becomes active, unless connector.yaml says `follow_files: false`."""
+    rules files becomes active, unless connector.yaml says `follow_files: false`. `stays`: for a
+    process that stays up; a database that is being restarted is waited for."""
+    from connector.cli.starting import once_there
     from connector.workspace import open_workspace
 
     settings = load_settings(ctx, secrets)
+    follows = follow and settings.follow_files
     with _hinting(settings.store):
-        opened = open_workspace(settings, utc_now(), follow and settings.follow_files)
+        if stays and sqlite_path(settings.store) is None:
+            opened = once_there(lambda: open_workspace(settings, utc_now(), follows))
+        else:
+            opened = open_workspace(settings, utc_now(), follows)
         try:
             yield opened
         finally:

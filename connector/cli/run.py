@@ -22,7 +22,7 @@ def run(ctx: click.Context, once: bool) -> int:
     from connector.engine.embedded import Embedded, run_once
 
     log_to_stderr(ctx)
-    with workspace(ctx, follow=True) as opened:
+    with workspace(ctx, follow=True, stays=True) as opened:
         if once:
             return 4 if run_once(opened) else 0
         from connector.engine.serving import WebServer

@@ -34,7 +34,7 @@ def web(ctx: click.Context, host: str | None, port: int | None) -> int:
 
     host = host or settings.receiver.host
     port = settings.receiver.port if port is None else port
-    with workspace(ctx) as opened:
+    with workspace(ctx, stays=True) as opened:
         doorbell = Doorbell(make_app(broker, settings.sinks))
         arrived = functools.partial(doorbell.ring, DECIDE)
         receiver = application(

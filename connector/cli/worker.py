@@ -38,5 +38,5 @@ def worker(ctx: click.Context, sinks: str | None, concurrency: int, alive: Path 
             )
     from connector.engine.worker import work
 
-    with workspace(ctx) as opened:
+    with workspace(ctx, stays=True) as opened:
         return work(opened, broker, concurrency, chosen, alive)
