@@ -176,7 +176,9 @@ class Installation:
                 if process.poll() is None:
                     continue
                 if process.returncode != -signal.SIGKILL:
-                    self.surprises.append(f"{role} ended with {process.returncode}")
+                    said = [line for line in self.log().splitlines() if line.startswith("Error")]
+                    why = f" ({said[-1]})" if said else ""
+                    self.surprises.append(f"{role} ended with {process.returncode}{why}")
                 del self._running[role]
                 self._back_at[role] = now + RESTART_SECONDS
             for role, at in list(self._back_at.items()):
