@@ -9,10 +9,10 @@ COMPILED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/compil
 CHECKS := check-types check-imports check-format check-lint check-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos peers bench check $(CHECKS) fmt lock clean
+.PHONY: help setup demo test chaos screenshots peers bench check $(CHECKS) fmt lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## watch it work against stand-ins of every vendor, nothing to configure
 	@$(BIN)/connector demo $(ARGS)
@@ -28,6 +28,9 @@ chaos: setup ## kill, stop, lose, flush, restart; count what was made (SHORT=1: 
 	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SETUP),--set-up $(SETUP)) $(if $(JOBS),--jobs $(JOBS)) \
 	  $(if $(BREAK),--break $(BREAK)) $(if $(REPORT),--report $(REPORT)) \
 	  $(if $(RESUME),--resume) $(if $(KEEP),--keep)
+
+screenshots: setup ## take the pictures of README and docs anew (needs chromium)
+	@$(COMPILED) $(BIN)/python scripts/screenshots.py
 
 peers: setup ## install the rule engines that `make bench` measures beside ours
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-peers.lock
