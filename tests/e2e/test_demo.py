@@ -64,7 +64,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     directory = tmp_path_factory.mktemp("demo") / "kept"
     # Somebody who tries it may have a proxy, and keys of the real accounts in the environment.
     strange = {"HTTP_PROXY": "http://127.0.0.1:9", "ZENDESK_API_TOKEN": "a-real-one"}
-    with started("demo", "--json", "--serve", "--keep", str(directory), **strange) as process:
+    with started(
+        "demo", "--json", "--serve", "--no-past", "--keep", str(directory), **strange
+    ) as process:
         printed = process.lines_until("}")
         assert printed, process.last_words()
         morning = _copy(directory, directory.with_name("morning"))
@@ -118,7 +120,7 @@ def test_the_keys_that_it_keeps_are_for_their_owner_alone(demo: Demo) -> None:
 
 
 def test_it_prints_nothing_on_stderr_but_the_invitation(demo: Demo) -> None:
-    assert demo.said.lstrip().startswith("Receiving on http://127.0.0.1:")
+    assert demo.said.lstrip().startswith("Look at http://127.0.0.1:")
     assert "Traceback" not in demo.said
 
 
@@ -126,6 +128,7 @@ def test_the_sums_are_those_of_the_scenario(demo: Demo) -> None:
     sums = {name: value for name, value in demo.found.items() if name != "items"}
     assert sums == {
         "responses": 52,
+        "lived": 0,
         "segments": {"promoter": 20, "passive": 12, "detractor": 19, "none": 1},
         "effects": {
             "email.thank_you": 4,

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @as_json
+@click.option("--serve", is_flag=True, help="Stay up after the table, until Ctrl-C.")
 @click.option(
-    "--serve", is_flag=True, help="Live through three made-up months first; stay up until Ctrl-C."
+    "--past/--no-past", default=None, help="Three made-up months come first; with --serve they do."
 )
 @click.option(
     "--keep",
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     help="Keep configuration, database and stand-ins there.",
 )
 @click.pass_context
-def demo(ctx: click.Context, as_json: bool, serve: bool, keep: Path | None) -> int:
+def demo(
+    ctx: click.Context, as_json: bool, serve: bool, past: bool | None, keep: Path | None
+) -> int:
     """Watch the whole job against stand-ins of every vendor; nothing else is reached.
 
     Answers come in from Delighted, Google Forms, Hotjar, Typeform, an application and a CSV file;
@@ -59,7 +62,7 @@ def demo(ctx: click.Context, as_json: bool, serve: bool, keep: Path | None) -> i
         say(
             "ready", f"this copy of the shipped rules says settle: {SHORT_SETTLE}: mails go at once"
         )
-        with running(stage, started, say, lived=serve) as run:
+        with running(stage, started, say, lived=serve if past is None else past) as run:
             poster = Poster(run.url, say, run.watcher.look)
             perform(run, stage.sandbox, started, poster)
             urls, refused = stage.sandbox.urls, len(poster.refused)

@@ -40,11 +40,14 @@ def relive(workspace: Workspace, sandbox: Sandbox, now: datetime, say: Say) -> N
     import_customers(workspace.store, _customers_csv(), {}, now - LENGTH)
     for who in past.people():
         add_to_crms(sandbox, who)
-    count = 0
+    count, told = 0, ""
     for given in past.answers(now):
         life.until(given.at)
         life.answer(given)
         count += 1
+        if told != (month := f"{given.at:%B}"):
+            told = month
+            say("lived", f"{month} begins")
     life.until(now)
     sandbox.clock.offset_seconds = 0.0
     say("lived", f"{count} made-up answers of {past.DAYS} days, everybody called Sample")
