@@ -12,6 +12,7 @@ from connector.domain import Facts, Order
 from connector.erasure import apply_retention
 from connector.errors import ConnectorError
 from connector.escalating import escalate
+from connector.gaps import notice_gaps
 from connector.http import Session
 from connector.store import alarms, arrivals, next_answers, outbox
 from connector.text import hashed
@@ -37,6 +38,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
     """
     workspace.store.write(lambda c: _notice_silence(c, workspace, now))
     workspace.store.write(lambda c: _notice_missing_sinks(c, workspace, now))
+    notice_gaps(workspace.store, now)
     workspace.store.write(lambda c: alarms.clear_quiet(c, _OVER_WHEN_QUIET, now))
     workspace.rulesets.is_usable(now)
     rung = workspace.store.write(lambda c: _announce(c, workspace, now))

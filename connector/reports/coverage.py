@@ -82,6 +82,15 @@ class Coverage:
         return [gap for gap in every if gap.number]
 
 
+# Those that raise no alarm of their own where they arise.
+UNTOLD = frozenset(
+    {
+        "records could not be read",
+        "records wait to be decided for too long",
+        "records were decided without a decision",
+        "actions are overdue",
+    }
+)
 _UNREAD = "connector responses unread"
 _STATUS = "connector status"
 _DOCTOR = "connector doctor"

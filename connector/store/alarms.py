@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 AlarmKind = Literal[
     "alarm-channel",
+    "coverage",
     "engine",
     "erased",
     "in_doubt",

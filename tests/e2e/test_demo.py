@@ -280,8 +280,8 @@ def test_it_runs_the_shipped_configuration_but_for_addresses_and_the_wait_of_mai
     config = _added(content["connector.yaml"], pointed_at_stand_ins(content["connector.yaml"]))
     allowed = (
         r" *(port: .*|base_url: \$\{SANDBOX_\w+_URL\}|security: none|(promoter|passive)_from:"
-            r"|public_url: http://127.*|webhook_secret: \$\{ZENDESK_WEBHOOK_SECRET\}"
-            r"|(cause|action)_field: \w+ \w+)"
+        r"|public_url: http://127.*|webhook_secret: \$\{ZENDESK_WEBHOOK_SECRET\}"
+        r"|(cause|action)_field: \w+ \w+)"
     )
     assert config
     assert [line for line in config if not re.fullmatch(allowed, line)] == []

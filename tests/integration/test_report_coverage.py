@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from datetime import timedelta
@@ -11,8 +12,9 @@ from sqlalchemy import delete, select, update
 
 from connector.cli.report import coverage as command
 from connector.cli.rules import replays
+from connector.gaps import notice_gaps
 from connector.reports.coverage import DECISIONS, adds_up
-from connector.store import coverage
+from connector.store import alarms, coverage
 from connector.store.tables import actions, decisions, inbox
 
 on_one_database = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -214,3 +216,37 @@ def test_one_missing_is_noticed(wrong):
     right += Counter(actions=2, delivered=2, confirmed=1, by_hand=1)
     assert adds_up(right)
     assert not adds_up(right + Counter({wrong: 1}))
+
+
+@on_one_database
+def test_each_source_and_day_can_be_taken_into_a_spreadsheet_and_the_sums_onto_a_page(
+    told, tmp_path
+):
+    send(told, 10, 3)
+    told.post(id="<b>", score="eleven")
+    told.decide()
+    told.report("--csv", str(tmp_path / "c.csv"), "--html", str(tmp_path / "c.html"))
+    with (tmp_path / "c.csv").open(encoding="utf-8-sig", newline="") as opened:
+        [day] = csv.DictReader(opened)
+    assert (day["source"], day["received"], day["quarantined"]) == ("app", "3", "1")
+    page = (tmp_path / "c.html").read_text()
+    assert "Received 3 = 2 decided" in page
+    assert "Gap: 1 records could not be read" in page
+
+
+@on_one_database
+def test_a_gap_that_nothing_else_tells_is_an_alarm_until_it_is_closed(told):
+    def alarm() -> str:
+        notice_gaps(told.workspace.store, told.now)
+        with told.workspace.store.read() as connection:
+            found = {one.kind: one.message for one in alarms.open_alarms(connection)}
+        return found.get("coverage", "")
+
+    assert alarm() == ""
+    told.post(id="late", score=3)
+    told.now += timedelta(minutes=20)
+    assert "1 records wait to be decided for too long (connector status)" in alarm()
+    told.decide()
+    assert alarm() != "", "it is looked at every five minutes"
+    told.now += timedelta(minutes=5)
+    assert alarm() == ""

@@ -11,6 +11,7 @@ import click
 
 from connector.cli.common import as_json, load_settings, print_json, readonly_store, utc_now
 from connector.cli.moments import SPAN, period
+from connector.cli.report.files import files, write_table
 from connector.cli.tables import cell
 
 _CSV = (
@@ -38,12 +39,7 @@ _CSV = (
     type=click.IntRange(30),
     help="Customers that each side needs.",
 )
-@click.option(
-    "--csv",
-    "table",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the figures into this file.",
-)
+@files("the figures")
 @as_json
 @click.pass_context
 def lift(
@@ -52,10 +48,10 @@ def lift(
     last: timedelta | None,
     since: datetime | None,
     until: datetime | None,
-    within: timedelta,
-    least: int,
     table: Path | None,
+    page: Path | None,
     as_json: bool,
+    **chosen: Any,
 ) -> int:
     """What a rule with `holdout` brings: next score and answering again, beside the held out.
 
@@ -67,6 +63,7 @@ def lift(
     from connector.store.counting import Period
 
     settings = load_settings(ctx, secrets=False)
+    within, least = chosen["within"], chosen["least"]
     window = window_of(last or (None if since else timedelta(days=365)), since, until)
     active, _ = active_rules(settings)
     holdouts = {rule.id: rule.holdout for rule in active.rules if rule.holdout}
@@ -76,19 +73,14 @@ def lift(
     told = {"since": window.since, "until": window.until, "within": within, "min_n": least}
     told["rules"] = found
     if table is not None:
-        _write_csv(table, told)
+        write_table(table, _CSV, _csv_rows(told))
+    if page is not None:
+        page.write_text(_page(told), encoding="utf-8")
     if as_json:
         print_json(told)
     else:
         _show(told)
     return 0
-
-
-def _write_csv(file: Path, told: Mapping[str, Any]) -> None:
-    from connector.cli.spreadsheet import write_csv
-
-    with file.open("w", encoding="utf-8-sig", newline="") as opened:
-        write_csv(opened, _CSV, _csv_rows(told))
 
 
 def _csv_rows(told: Mapping[str, Any]) -> Iterator[list[object]]:
@@ -105,20 +97,40 @@ def _csv_rows(told: Mapping[str, Any]) -> Iterator[list[object]]:
 
 
 def _show(told: Mapping[str, Any]) -> None:
-    from connector.text import describe_duration
-
-    within = describe_duration(told["within"])
-    click.echo(
-        f"Matches of {cell(told['since'])} to {cell(told['until'])} UTC; an answer within {within} "
-        "is the next one."
-    )
-    if not told["rules"]:
-        click.echo("No active rule has a holdout: write holdout: 10% to see what one brings.")
+    for line in _about(told):
+        click.echo(line)
     for one in told["rules"]:
         click.echo()
         click.secho(_heading(one), bold=True)
         for line in _lines(one):
             click.echo(line)
+
+
+def _about(told: Mapping[str, Any]) -> Iterator[str]:
+    from connector.text import describe_duration
+
+    yield (
+        f"Matches of {cell(told['since'])} to {cell(told['until'])} UTC; an answer within "
+        f"{describe_duration(told['within'])} is the next one."
+    )
+    if not told["rules"]:
+        yield "No active rule has a holdout: write holdout: 10% to see what one brings."
+
+
+def _page(told: Mapping[str, Any]) -> str:
+    from html import escape
+
+    from connector.cli.report.page import paragraphs, whole_page
+
+    parts = [*paragraphs(_about(told))]
+    for one in told["rules"]:
+        parts += [f"<h2>{escape(_heading(one))}</h2>", *paragraphs(_lines(one))]
+    about = (
+        "Everybody whom the rule matched counts on the side that chance drew. The verdicts may be "
+        "read every week: in a year without an effect one in twenty raises an alarm at most."
+    )
+    title = f"What holdouts say, {cell(told['since'])} to {cell(told['until'])} UTC"
+    return whole_page(title, "\n".join(parts), about)
 
 
 def _heading(one: Mapping[str, Any]) -> str:

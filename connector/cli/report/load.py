@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from connector.cli.common import as_json, config_path, print_json, readonly_store, utc_now
+from connector.cli.report.files import files, write_table
 from connector.cli.rules.trying import Capacity, Zone
 from connector.cli.tables import cell, print_table
 
@@ -31,12 +32,7 @@ _CSV = ("team", "weekday", "n", "p50", "p90", "p95", "capacity", "since", "until
     help="Cases a day that can be worked on: 20 for all, Retention=10 for one team. Repeat it.",
 )
 @click.option("--zone", type=Zone(), default="UTC", show_default=True, help="Where days begin.")
-@click.option(
-    "--csv",
-    "table",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the weekdays of every team into this file.",
-)
+@files("the weekdays of every team")
 @as_json
 @click.pass_context
 def load(
@@ -46,6 +42,7 @@ def load(
     capacity: tuple[tuple[str, int], ...],
     zone: ZoneInfo,
     table: Path | None,
+    page: Path | None,
     as_json: bool,
 ) -> int:
     """How many cases come to each team on a weekday, what to expect, and what is open now.
@@ -60,19 +57,14 @@ def load(
     with readonly_store(outline.store) as store, store.read() as connection:
         told = report(connection, Question(zone, dict(capacity), weeks), utc_now())
     if table is not None:
-        _write_csv(table, told)
+        write_table(table, _CSV, _csv_rows(told))
+    if page is not None:
+        page.write_text(_page(told), encoding="utf-8")
     if as_json:
         print_json(told)
     else:
         _show(told)
     return 0
-
-
-def _write_csv(file: Path, told: Mapping[str, Any]) -> None:
-    from connector.cli.spreadsheet import write_csv
-
-    with file.open("w", encoding="utf-8-sig", newline="") as opened:
-        write_csv(opened, _CSV, _csv_rows(told))
 
 
 def _csv_rows(told: Mapping[str, Any]) -> Iterator[list[object]]:
@@ -88,23 +80,51 @@ def _name(team: Mapping[str, Any]) -> str:
 
 
 def _show(told: Mapping[str, Any]) -> None:
+    click.echo(_about(told))
+    for caption, heads, rows in _tables(told):
+        click.echo(f"\n{caption}:")
+        print_table(heads, rows)
+    if any(one["over"] for team in told["teams"] for one in team["expected"]):
+        click.echo("! More than the capacity on one such day in ten or more.")
+
+
+def _about(told: Mapping[str, Any]) -> str:
     whole = told["teams"][0]
-    click.echo(
+    return (
         f"{whole['cases']:,} cases opened on {whole['days']:,} days, {cell(told['since'])} to "
         f"{cell(told['until'])} UTC; days are those of {told['zone']}."
     )
-    click.echo("\nOn a day, half and nine of ten days keep to (p50, p90):")
+
+
+def _tables(
+    told: Mapping[str, Any],
+) -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[object]]]]:
+    """Caption, heads and rows of each."""
+    whole = told["teams"][0]
     columns = ("team", "n weeks", *(one["weekday"] for one in whole["weekdays"]), "most")
-    print_table((*columns, "open", "untouched", "oldest"), list(_lines(told)))
-    click.echo(f"\nExpected, p50 to p90, as {_checked(whole)}:")
+    usual = "On a day, half and nine of ten days keep to (p50, p90)"
+    yield usual, (*columns, "open", "untouched", "oldest"), list(_lines(told))
     days = [f"{one['weekday']} {one['day'].day:02}" for one in whole["expected"]]
     rows = [
         (_name(team), *map(_expected, team["expected"]), cell(team["capacity"]), _over(team))
         for team in told["teams"]
     ]
-    print_table(("team", *days, "capacity", "days over"), rows)
-    if any(one["over"] for team in told["teams"] for one in team["expected"]):
-        click.echo("! More than the capacity on one such day in ten or more.")
+    heads = ("team", *days, "capacity", "days over")
+    yield f"Expected, p50 to p90, as {_checked(whole)}", heads, rows
+
+
+def _page(told: Mapping[str, Any]) -> str:
+    from connector.cli.report.page import paragraphs, table, whole_page
+
+    parts = [*paragraphs([_about(told)])]
+    for caption, heads, rows in _tables(told):
+        parts += table(caption, heads, rows)
+    about = (
+        "Percentiles are those of past days; whole weeks before today. ! says that more than the "
+        "capacity came on one such day in ten or more."
+    )
+    title = f"Cases a day, {cell(told['since'])} to {cell(told['until'])} UTC"
+    return whole_page(title, "\n".join(parts), about)
 
 
 def _lines(told: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,10 +18,10 @@ from connector.cli.common import (
     utc_now,
 )
 from connector.cli.moments import period
+from connector.cli.report.files import files, write_table
 from connector.cli.report.nps import name_of, place_of
 from connector.cli.tables import cell, print_table
 
-_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _DAYS = (2, 7, 30)
 _SHARES = ("on_time", "reopened", "with_cause", "with_action", "with_both")
 _CLOCKS = ("customer_clock", "working_clock")
@@ -55,8 +54,7 @@ _CSV = (
     help="Cases that a share needs to be shown.",
 )
 @click.option("--recovery", is_flag=True, help="Also how segments changed by the next answer.")
-@click.option("--csv", "table", type=_FILE, help="Write the groups into this file.")
-@click.option("--html", "page", type=_FILE, help="Write one page that needs nothing else.")
+@files("the groups")
 @as_json
 @click.pass_context
 def loop(
@@ -100,7 +98,7 @@ def loop(
         if chosen["recovery"]:
             told["recovery"] = recovery(connection, settings.surveys, question)
     if chosen["table"] is not None:
-        _write_csv(chosen["table"], told)
+        write_table(chosen["table"], _CSV, _csv_rows(told))
     if chosen["page"] is not None:
         from connector.cli.report.loop_page import page_of
 
@@ -110,13 +108,6 @@ def loop(
     else:
         _show(told)
     return 0
-
-
-def _write_csv(file: Path, told: Mapping[str, Any]) -> None:
-    from connector.cli.spreadsheet import write_csv
-
-    with file.open("w", encoding="utf-8-sig", newline="") as opened:
-        write_csv(opened, _CSV, _csv_rows(told))
 
 
 def _csv_rows(told: Mapping[str, Any]) -> Iterator[list[object]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,9 +17,9 @@ from connector.cli.common import (
     readonly_store,
 )
 from connector.cli.moments import period
+from connector.cli.report.files import files, write_table
 from connector.cli.tables import cell, print_table
 
-_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _UNKNOWN = "(unknown)"
 _CSV = (
     *("survey", "by", "group", "since", "until", "n", "nps", "low", "high", "promoters"),
@@ -46,8 +45,7 @@ _CSV = (
     type=click.IntRange(1),
     help="Answers that a figure needs to be shown.",
 )
-@click.option("--csv", "table", type=_FILE, help="Write the groups into this file.")
-@click.option("--html", "page", type=_FILE, help="Write one page that needs nothing else.")
+@files("the groups")
 @as_json
 @click.pass_context
 def nps(
@@ -87,7 +85,7 @@ def nps(
             raise click.BadParameter(str(error), param_hint="--by") from error
     told = telling.told(blocks, question)
     if chosen["table"] is not None:
-        _write_csv(chosen["table"], told)
+        write_table(chosen["table"], _CSV, _csv_rows(told))
     if chosen["page"] is not None:
         from connector.cli.report.page import page_of
 
@@ -97,13 +95,6 @@ def nps(
     else:
         _show(told)
     return 0
-
-
-def _write_csv(file: Path, told: Mapping[str, Any]) -> None:
-    from connector.cli.spreadsheet import write_csv
-
-    with file.open("w", encoding="utf-8-sig", newline="") as opened:
-        write_csv(opened, _CSV, _csv_rows(told))
 
 
 def _csv_rows(told: Mapping[str, Any]) -> Iterator[list[object]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -69,6 +69,25 @@ def whole_page(title: str, body: str, about: str) -> str:
 </body>
 </html>
 """
+
+
+def paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    yield from (f"<p>{escape(line)}</p>" for line in lines if line)
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The first cell of each row is its name."""
+    yield f'<div class="wide"><table><caption>{escape(caption)}</caption><thead><tr>'
+    yield "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    yield "</tr></thead><tbody>"
+    for first, *others in rows:
+        cells = "".join(f"<td>{escape(_shown(value))}</td>" for value in others)
+        yield f'<tr><th scope="row">{escape(str(first))}</th>{cells}</tr>'
+    yield "</tbody></table></div>"
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _block(block: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[str]:
