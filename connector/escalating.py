@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from connector.domain import About, Facts, Verdict, escalation_key
+from connector.errors import Invalid
 from connector.placing import Outbox, Placed, Placing
 from connector.rules.escalation import changed_params, unjudged
 from connector.rules.render import Renderer
@@ -32,7 +33,7 @@ PREFIX = "escalation/"  # of the rule id of what a step makes
 
 def escalate(connection: Connection, workspace: Workspace, now: datetime) -> set[str]:
     """Everything that is due; returns the sinks that have work because of it."""
-    ruleset = workspace.ruleset(connection)
+    ruleset = _usable(connection, workspace)
     steps = ruleset.escalation if ruleset is not None else ()
     shared: Outbox | None = None
     looked_at = 0
@@ -60,6 +61,15 @@ def escalate(connection: Connection, workspace: Workspace, now: datetime) -> set
         return set()
     outbox.add_actions(connection, shared.new)
     return shared.sinks
+
+
+def _usable(connection: Connection, workspace: Workspace) -> Ruleset | None:
+    """None where the active rules cannot be used here, of which another alarm tells: what is
+    overdue is noted all the same."""
+    try:
+        return workspace.ruleset(connection)
+    except Invalid:
+        return None
 
 
 def _note_overdue(connection: Connection, case: Any, now: datetime) -> None:

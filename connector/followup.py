@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connector.casebook import updated
 from connector.domain import Verdict, Watched
-from connector.errors import ConnectorError, Paused, TryLater
+from connector.errors import ConnectorError, Invalid, Paused, TryLater
 from connector.ports import Following, Metered
 from connector.store import alarms, cases, following, limits, outbox
 
@@ -164,8 +164,7 @@ def take_news(
         if known is None or known.changed_at <= news.changed_at:
             newest[news.remote_id] = news
     needs = workspace.settings.sinks[id].close_needs
-    ruleset = workspace.ruleset(connection)
-    times = ruleset.timetable if ruleset is not None else None
+    times = _timetable(connection, workspace)
     changes = []
     for case in cases.with_remote_ids(connection, id, sorted(newest)):
         news, wanted = newest[case.remote_id], needs
@@ -180,6 +179,15 @@ def take_news(
         if change.values.get("contacted_at") or change.values.get("state") in ("closed", "gone"):
             alarms.clear_alarm(connection, "untouched", f"case {change.case}", now)
     return len(changes)
+
+
+def _timetable(connection: Connection, workspace: Workspace) -> Timetable | None:
+    """None where the active rules cannot be used here: news are written down all the same."""
+    try:
+        ruleset = workspace.ruleset(connection)
+    except Invalid:
+        return None
+    return ruleset.timetable if ruleset is not None else None
 
 
 def _working_time(

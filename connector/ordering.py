@@ -13,7 +13,7 @@ from connector import faultpoints
 from connector.amending import TOLD, amend, is_note, may_exist, tell_changed
 from connector.domain import Intent, case_key, effect_key
 from connector.placing import Outbox, Placed, Placing
-from connector.reopening import reopen
+from connector.reopening import may_reopen, reopen
 from connector.rules.effects import DECIDED_AGAIN, effect_parts, why_withheld
 from connector.store import alarms, outbox
 from connector.store.gathering import GATHERING, GROUPED
@@ -46,6 +46,7 @@ def place_orders(
     that have work now. `decisions` are the numbers of the decisions by response, `timetable` is
     that of the ruleset that made them."""
     shared = Outbox(connection, workspace, timetable, now)
+    shared.know_closed_cases(may_reopen(placed))
     for one in placed:
         _place(Placing(shared, one, decisions[one.facts.response_id]))
     outbox.add_actions(connection, shared.new)

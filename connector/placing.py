@@ -13,7 +13,7 @@ from connector.store.gathering import GATHERING
 from connector.store.recovering import HELD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -69,19 +69,22 @@ class Outbox:
         self.sinks: set[str] = set()  # that have work now
         self.new: list[dict[str, Any]] = []
         self._stored_cases: dict[str, int] = {}  # by source, those of the last minutes
-        self._closed_cases: dict[str, Sequence[Any]] = {}  # by customer
+        self._closed_cases: dict[str, list[Any]] = {}  # by customer
+
+    def know_closed_cases(self, customers: Collection[str]) -> None:
+        """Those of these customers, in one look."""
+        for row in cases.closed(self.connection, customers) if customers else ():
+            self._closed_cases.setdefault(row.customer_id, []).append(row)
 
     def closed_case(self, customer: str, sink: str, kind: str, facts: Facts) -> Any:
         """The newest case of an earlier, not happy answer of theirs that this one opens again."""
         within: timedelta = self.settings.sinks[sink].reopen_within
         if not within:
             return None
-        if customer not in self._closed_cases:
-            self._closed_cases[customer] = cases.closed(self.connection, customer)
         given = facts.answered_at or self.now
         fitting = (
             row
-            for row in self._closed_cases[customer]
+            for row in self._closed_cases.get(customer, ())
             if (row.account, row.kind) == (self.accounts[sink], kind)
             and row.closed_at > self.now - within
             and row.answered_at < given

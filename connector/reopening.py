@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any
 from connector.domain import About
 
 if TYPE_CHECKING:
-    from connector.placing import Placing
+    from collections.abc import Iterable
+
+    from connector.placing import Placed, Placing
 
 UNHAPPY = "detractor"
 _WHY = "The customer answered again and is still unhappy: this was closed too early."
+
+
+def may_reopen(placed: Iterable[Placed]) -> set[str]:
+    """The customers whose closed cases have to be known."""
+    unhappy = (one for one in placed if one.facts.segment == UNHAPPY and one.verdict.intents)
+    return {one.customer for one in unhappy if one.customer is not None}
 
 
 def reopen(placing: Placing, existing: Any, row: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ def read_escalation(
     document: Document, vocabulary: Vocabulary, read_actions: Read
 ) -> tuple[tuple[Step, ...], list[Problem]]:
     """Every step, and every problem; `read_actions` keeps its own."""
-    raw = document.data.get("escalation")
+    raw = document.data.get("escalation") if isinstance(document.data, dict) else None
     if raw is None:
         return (), []
     if not isinstance(raw, list) or not raw:

@@ -13,7 +13,7 @@ from connector.store.sets import ForEach, in_chunks
 from connector.store.tables import actions, case_events, cases, decisions, responses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 LOOK_AFTER_CLOSING = timedelta(days=30)  # somebody may reopen it
 UNFINISHED = ("open", "contacted")
@@ -161,14 +161,14 @@ def watched(connection: Connection, sink: str, now: datetime) -> Sequence[Any]:
     return connection.execute(statement).all()
 
 
-def closed(connection: Connection, customer: str) -> Sequence[Any]:
-    """The closed cases of a customer who was not happy, the newest first."""
-    columns = (cases.c.action_id, cases.c.answered_at, cases.c.closed_at)
+def closed(connection: Connection, customers: Collection[str]) -> Sequence[Any]:
+    """The closed cases of customers who were not happy, the newest first."""
+    columns = (cases.c.action_id, cases.c.customer_id, cases.c.answered_at, cases.c.closed_at)
     statement = (
         select(*columns, actions.c.account, actions.c.kind)
         .join_from(cases, actions, cases.c.action_id == actions.c.id)
         .where(
-            cases.c.customer_id == customer,
+            cases.c.customer_id.in_(sorted(customers)),
             cases.c.state == "closed",
             cases.c.continued_in.is_(None),
             cases.c.segment.in_(("detractor", "passive")),

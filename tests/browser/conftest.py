@@ -39,9 +39,10 @@ class Look(NamedTuple):
 LOOKS = [Look(scheme, width) for scheme in ("light", "dark") for width in WIDTHS.values()]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Playwright's own browsers are not downloaded: the machine's is used."""
+    """Playwright's own browsers are not downloaded: the machine's is used. Its event loop ends with
+    each file: tests that bring a loop of their own may come next."""
     found = os.environ.get("CONNECTOR_CHROMIUM") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )

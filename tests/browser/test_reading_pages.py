@@ -75,7 +75,7 @@ def test_words_are_searched_and_lead_to_the_customer_without_scripts(
     assert page.locator("ol.verbatims > li").count() == 3
     page.locator("ol.verbatims > li .meta a").first.click()
     page.get_by_role("heading", name="What happened").wait_for()
-    page.get_by_role("link", name="Decision").first.click()
+    page.get_by_role("link", name="why").first.click()
     page.get_by_role("heading", name="What its rules said").wait_for()
 
 

@@ -17,7 +17,7 @@ from connector.reports.stories import customer_story, response_story, search
 from connector.reports.telling import told
 from connector.reports.verbatims import Wanted, page
 from connector.sinks import summary
-from connector.store import browsing, outbox
+from connector.store import browsing, suppressions
 from connector.store.counting import By, Period
 from connector.text import hashed
 from connector.web.app import application
@@ -239,7 +239,9 @@ def test_a_story_holds_answers_revisions_decisions_effects_and_what_became_of_th
     post.settle()
     project(world)
     world.workspace.store.write(
-        lambda c: outbox.suppress(c, hashed("address", "ana@example.com"), "bounced", world.now)
+        lambda c: suppressions.suppress(
+            c, hashed("address", "ana@example.com"), "bounced", world.now
+        )
     )
     with world.workspace.store.read() as connection:
         [ana] = search(connection, "ana@example.com")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 GONE = ("solved", "closed", "deleted")  # states in which nobody would read a note
@@ -95,4 +95,4 @@ class Field:
     title: str
     type: str
     options: dict[str, str]
-    labels: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)

@@ -286,7 +286,7 @@ def test_a_wrong_action_is_told_at_its_place(load_rules: Load, then: str, messag
 FILES = [
     ("", ["rules.yaml:1:1: the file is empty (write 'rules:')"]),
     ("rules: []\nhours: x", ["rules.yaml:2:1: unknown key 'hours' (allowed: calendars, default, "
-     "defaults, pools, routing, rules)"]),
+     "defaults, escalation, pools, routing, rules)"]),
     ("ruls: []", ["rules.yaml:1:1: 'rules' is missing",
                   "rules.yaml:1:1: unknown key 'ruls' (did you mean 'rules'?)"]),
     ("rules: {}", ["rules.yaml:1:1: rules: must be a list (start each line of it with '- ')"]),
