@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     # The working time from one moment to another; None where nobody knows the calendar.
     Clock = Callable[[datetime, datetime], timedelta | None]
 
+CLOCKS = timedelta(minutes=2)  # so far may the far side's clock be behind ours
 NEEDS: dict[Need, str] = {"cause": "the cause", "action_taken": "what was done"}
 
 
@@ -27,12 +28,16 @@ def updated(case: Any, news: Standing, needs: Sequence[Need], clock: Clock) -> C
     """
     if case.told_at is not None and news.changed_at < case.told_at:
         return None
+    if case.continues and news.changed_at < case.opened_at - CLOCKS:
+        return None  # of the case that this record was before
     missing = [NEEDS[need] for need in needs if not getattr(news, need)]
     incomplete = news.state == "closed" and bool(missing)
     state = "contacted" if incomplete else news.state
     contacted_at = case.contacted_at or _touch(case, news)
     if state == "open" and contacted_at is not None:
         state = "contacted"
+    if state == "contacted" and contacted_at is None and case.continues:
+        state = "open"  # who has begun did so in the case before
     values: dict[str, Any] = {
         "state": state,
         "status": news.status or None,
@@ -62,7 +67,7 @@ def updated(case: Any, news: Standing, needs: Sequence[Need], clock: Clock) -> C
 def _touch(case: Any, news: Standing) -> datetime | None:
     """The first one, unless it was in an earlier case of the same record."""
     touched = news.contacted_at
-    earlier = touched is not None and case.continues and touched < case.opened_at
+    earlier = touched is not None and case.continues and touched < case.opened_at - CLOCKS
     return None if earlier else touched
 
 

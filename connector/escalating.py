@@ -3,64 +3,60 @@ transaction that makes what it asks for."""
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
-from connector.domain import About, Facts, Verdict, escalation_key
+from pydantic import ValidationError
+
+from connector.domain import Facts, Verdict
 from connector.errors import Invalid
-from connector.placing import Outbox, Placed, Placing
-from connector.rules.escalation import changed_params, unjudged
-from connector.rules.render import Renderer
+from connector.placing import Outbox
+from connector.rules.escalation import unjudged
+from connector.stepping import take
 from connector.store import alarms, cases, escalating, outbox
 from connector.store.cases import Change, Event
-from connector.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
     from connector.rules.escalation import Step
-    from connector.rules.model import Action, Ruleset
+    from connector.rules.model import Ruleset
     from connector.workspace import Workspace
 
 OVERDUE = "(overdue)"  # the step that every installation has: it is noted; an alarm where urgent
 ACT_WITHIN = timedelta(days=1)  # a step that is new, or was missed for longer, starts no flood
-_MOST = 500  # at a time: others wait for the writer
+_WAIT_FOR_NEWS = timedelta(hours=1)  # somebody may have begun, and we have not heard of it yet
+_TOGETHER = 20  # others wait for the writer
+_MOST = 500  # at a time
+_CALENDARS = 10  # nine working hours can be this many times as long by the clock
+_LONG_AGO = timedelta(days=15)
 _URGENT = ("urgent", "high")
-PREFIX = "escalation/"  # of the rule id of what a step makes
 
 
-def escalate(connection: Connection, workspace: Workspace, now: datetime) -> set[str]:
-    """Everything that is due; returns the sinks that have work because of it."""
-    ruleset = _usable(connection, workspace)
-    steps = ruleset.escalation if ruleset is not None else ()
-    shared: Outbox | None = None
-    looked_at = 0
-    for seen in escalating.overdue(connection, now):
-        known = seen.escalated or ()
-        waiting = list(unjudged(steps, known))
-        if OVERDUE in known and not waiting:
-            continue
-        looked_at += 1
-        if looked_at > _MOST:
-            break
-        found = escalating.lock(connection, seen.action_id)
-        if found is None:
-            continue
-        done = list(found.case.escalated or ())
-        if OVERDUE not in done:
-            _note_overdue(connection, found.case, now)
-            done.append(OVERDUE)
-        if ruleset is not None and waiting:
-            shared = shared or Outbox(connection, workspace, ruleset.timetable, now)
-            done += _judge(shared, ruleset, found, list(unjudged(steps, done)), now)
-        if done != (found.case.escalated or []):
-            escalating.judged(connection, seen.action_id, done)
-    if shared is None:
-        return set()
-    outbox.add_actions(connection, shared.new)
-    return shared.sinks
+def escalate(workspace: Workspace, now: datetime) -> set[str]:
+    """Everything that is due, some cases at a time; returns the sinks that have work because of it.
+
+    Raises:
+        StoreDown: when the database is down; what is not judged yet is judged the next time.
+    """
+    store = workspace.store
+    with store.read() as connection:
+        ruleset = _usable(connection, workspace)
+        steps = ruleset.escalation if ruleset is not None else ()
+        longest = max((step.overdue_by for step in steps), default=timedelta(0))
+        since = now - _LONG_AGO - longest * _CALENDARS
+        seen = escalating.overdue(connection, since, now)
+    due = [row.action_id for row in seen if _is_open(row, steps)][:_MOST]
+    rung: set[str] = set()
+    for start in range(0, len(due), _TOGETHER):
+        some = due[start : start + _TOGETHER]
+        work = functools.partial(_judge_some, workspace=workspace, some=some, now=now)
+        rung |= store.write(work)
+    return rung
 
 
 def _usable(connection: Connection, workspace: Workspace) -> Ruleset | None:
@@ -70,6 +66,46 @@ def _usable(connection: Connection, workspace: Workspace) -> Ruleset | None:
         return workspace.ruleset(connection)
     except Invalid:
         return None
+
+
+def _is_open(seen: Any, steps: Sequence[Step]) -> bool:
+    known = seen.escalated or ()
+    return OVERDUE not in known or any(unjudged(steps, known))
+
+
+def _judge_some(
+    connection: Connection, workspace: Workspace, some: Sequence[int], now: datetime
+) -> set[str]:
+    ruleset = _usable(connection, workspace)
+    heard = escalating.heard(connection)
+    shared: Outbox | None = None
+    if ruleset is not None:
+        shared = Outbox(connection, workspace, ruleset.timetable, now)
+    for case in some:
+        found = escalating.lock(connection, case)
+        if found is None:
+            continue
+        before = list(found.case.escalated or ())
+        done = list(before)
+        if OVERDUE not in done and _is_known(heard, found.case, found.case.respond_by, now):
+            _note_overdue(connection, found.case, now)
+            done.append(OVERDUE)
+        if ruleset is not None and shared is not None:
+            done += _judge(shared, ruleset, found, heard, now)
+        if done != before:
+            escalating.judged(connection, case, done)
+    if shared is None:
+        return set()
+    outbox.add_actions(connection, shared.new)
+    return shared.sinks
+
+
+def _is_known(heard: dict[str, datetime | None], case: Any, since: datetime, now: datetime) -> bool:
+    """Has its far side been heard since then? It is not waited for longer than an hour."""
+    if case.sink not in heard:
+        return True  # nobody follows it
+    last = heard[case.sink]
+    return (last is not None and last >= since) or now - since >= _WAIT_FOR_NEWS
 
 
 def _note_overdue(connection: Connection, case: Any, now: datetime) -> None:
@@ -92,73 +128,35 @@ def _judge(
     shared: Outbox,
     ruleset: Ruleset,
     found: escalating.Escalated,
-    waiting: list[Step],
+    heard: dict[str, datetime | None],
     now: datetime,
 ) -> list[str]:
     """The steps whose time has come, whether or not they did anything."""
-    case = found.case
+    case, times = found.case, ruleset.timetable
+    waiting = list(unjudged(ruleset.escalation, case.escalated or ()))
     hours = _hours(shared.connection, found)
-    times = ruleset.timetable
     due = {one.id: one.due_at(times, hours, case.survey, case.respond_by) for one in waiting}
-    ripe = [step for step in waiting if due[step.id] <= now]
+    ripe = [
+        one for one in waiting if due[one.id] <= now and _is_known(heard, case, due[one.id], now)
+    ]
     fresh = [step for step in ripe if now - due[step.id] <= ACT_WITHIN]
-    if fresh and found.facts is not None:
+    if not fresh or found.facts is None:
+        return [step.id for step in ripe]
+    try:
         facts = Facts.model_validate(found.facts)
-        for step in fresh:
-            if step.concerns(facts, touched=case.contacted_at is not None):
-                _take(shared, ruleset, found, facts, step)
+    except ValidationError:  # kept by a version too different
+        return [step.id for step in ripe]
+    for step in fresh:
+        if step.concerns(facts, touched=case.contacted_at is not None):
+            take(shared, ruleset, found, facts, step)
     return [step.id for step in ripe]
 
 
 def _hours(connection: Connection, found: escalating.Escalated) -> str:
     told = escalating.verdict_of(connection, found.case.action_id)
-    intents = Verdict.model_validate(told).intents if told else ()
+    try:
+        intents = Verdict.model_validate(told).intents if told else ()
+    except ValidationError:
+        return ""
     wanted = (found.action.rule_id, found.action.kind)
     return next((one.hours for one in intents if (one.rule_id, one.kind) == wanted), "")
-
-
-def _take(
-    shared: Outbox, ruleset: Ruleset, found: escalating.Escalated, facts: Facts, step: Step
-) -> None:
-    """Put what the step asks for into the outbox."""
-    assert found.decision is not None and found.facts is not None  # noqa: S101, PT018
-    placed = Placed(facts, found.facts, Verdict(), found.action.customer_id, "")
-    placing = Placing(shared, placed, found.decision)
-    renderer = Renderer(ruleset, facts)
-    taken: list[str] = []
-    for action, written in zip(step.then, step.written, strict=True):
-        if action.opens_case and action.kind != found.action.kind:
-            continue  # the case stands elsewhere
-        intent = renderer.intent(f"{PREFIX}{step.id}", step.name, action)
-        row = placing.row(
-            intent,
-            escalation_key(found.action.key, step.id, action.kind),
-            placing.kinds[action.kind],
-            "waiting",
-        )
-        row["respond_by"] = None
-        about = _about(found.case, step, action)
-        row["order"] |= {"about": about.model_dump(mode="json"), "due_at": None}
-        if action.opens_case:
-            before = found.action.order.get("params", {})
-            params = changed_params(written, row["order"]["params"], before)
-            row["order"] |= {"params": params}
-            row |= {"amends": found.case.action_id, "account": found.action.account}
-            row["sink"] = found.action.sink
-        placing.put(None, row)
-        taken.append(action.kind)
-    if taken:
-        what = f"{step.name}: {', '.join(taken)}"
-        event = Event("escalated", f"escalated {step.id}", shared.now, detail=what)
-        cases.change(shared.connection, [Change(found.case.action_id, {}, [event])], shared.now)
-
-
-def _about(case: Any, step: Step, action: Action) -> About:
-    """What is said on the case itself, or to those who hear of it."""
-    when = f"{case.respond_by.astimezone(UTC):%a %d %b %H:%M} UTC"
-    stands = "and nobody has begun" if case.contacted_at is None else "and it is not closed"
-    why = f"{step.name}: this was due {when} {stands}."
-    if action.opens_case:
-        return About(why=why, moves=True)
-    number = one_line(case.remote_id, 60)
-    return About(why=why, number=number, link=case.url or "", owner=case.owner or "")

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import ValidationError
+
 from connector.casebook import updated
 from connector.domain import Verdict, Watched
 from connector.errors import ConnectorError, Invalid, Paused, TryLater
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=5)
 _PROBE_AFTER = timedelta(minutes=5)
 _STUCK_AFTER = timedelta(hours=1)
+_GIVEN_UP_AFTER = timedelta(hours=1)
 _EARLY = 0.1  # of `follow_every`: the schedule's clock and ours need not agree to the millisecond
 
 
@@ -71,17 +74,19 @@ def follow(
 
     try:
         if hinted:
-            changed += _look(workspace, id, sink, hinted, moment())
+            changed += _look_at_hints(workspace, id, sink, hinted, moment())
         if due:
             changed += _read_on(workspace, id, sink, moment, stopping)
     except ConnectorError as error:
         log.warning("cases cannot be followed: %s", error, extra={"sink": id})
-        fail = functools.partial(_failed, id=id, account=sink.account, error=error, now=now)
+        fail = functools.partial(
+            _failed, id=id, account=sink.account, error=error, now=now, asked=due
+        )
         store.write(fail)
         return Heard(changed, str(error))
     finally:
         _pay(workspace, sink, moment())
-    ended = functools.partial(_ended, id=id, now=now, asked=due)
+    ended = functools.partial(_ended, id=id, account=sink.account, now=now, asked=due)
     store.write(ended)
     return Heard(changed, more=len(hinted) == following.MOST_HINTS)
 
@@ -90,6 +95,34 @@ def _is_due(workspace: Workspace, connection: Connection, id: str, now: datetime
     row = following.place_of(connection, id)
     pause: timedelta = workspace.settings.sinks[id].follow_every * (1 - _EARLY)
     return row is None or row.asked_at is None or now - row.asked_at >= pause
+
+
+def _look_at_hints(
+    workspace: Workspace, id: str, sink: Following, hinted: Sequence[Any], now: datetime
+) -> int:
+    """All at once; one by one where that fails, so that one record that cannot be read does not
+    stop the others. A hint is given up after an hour: the rounds find what it was about."""
+    try:
+        return _look(workspace, id, sink, hinted, now)
+    except ConnectorError as error:
+        if _concerns_all(error):
+            raise
+    changed = 0
+    for hint in hinted:
+        try:
+            changed += _look(workspace, id, sink, [hint], now)
+        except ConnectorError as error:
+            if _concerns_all(error):
+                raise
+            log.warning("a record cannot be read: %s", error, extra={"sink": id})
+            if now - hint.at > _GIVEN_UP_AFTER:
+                given_up = functools.partial(following.looked, seen=[hint])
+                workspace.store.write(given_up)
+    return changed
+
+
+def _concerns_all(error: ConnectorError) -> bool:
+    return isinstance(error, Paused) or (isinstance(error, TryLater) and error.account_wide)
 
 
 def _look(
@@ -208,30 +241,43 @@ def _working_time(
 def hours_of(case: Any) -> str:
     """The calendar that the rule named when it asked for the case; empty: around the clock."""
     told: Mapping[str, Any] = case.verdict or {}
-    intents = Verdict.model_validate(told).intents if told else ()
+    try:
+        intents = Verdict.model_validate(told).intents if told else ()
+    except ValidationError:  # kept by a version too different
+        return ""
     same = (one for one in intents if (one.rule_id, one.kind) == (case.rule_id, case.kind))
     return next((one.hours for one in same), "")
 
 
-def _ended(connection: Connection, id: str, now: datetime, asked: bool) -> None:
-    values: dict[str, Any] = {"lease_until": None, "heard_at": now, "error": None}
-    following.move(connection, id, **values, **({"asked_at": now} if asked else {}))
+def _ended(connection: Connection, id: str, account: str, now: datetime, asked: bool) -> None:
+    if outbox.resume_account(connection, account, now):
+        alarms.clear_alarm(connection, "sink-paused", account, now)
+    if not asked:
+        following.move(connection, id, lease_until=None)
+        return
+    following.move(connection, id, lease_until=None, heard_at=now, asked_at=now, error=None)
     alarms.clear_alarm(connection, "unfollowed", id, now)
 
 
 def _failed(
-    connection: Connection, id: str, account: str, error: ConnectorError, now: datetime
+    connection: Connection,
+    id: str,
+    account: str,
+    error: ConnectorError,
+    now: datetime,
+    asked: bool,
 ) -> None:
     """Everybody who uses the account waits when it is the account's trouble."""
     row = following.place_of(connection, id)
-    following.move(connection, id, lease_until=None, error=str(error), asked_at=now)
+    values: dict[str, Any] = {"lease_until": None, "error": str(error)}
+    following.move(connection, id, **values, **({"asked_at": now} if asked else {}))
     if isinstance(error, Paused):
         until = error.until or now + _PROBE_AFTER
         outbox.pause_account(connection, account, until, str(error))
         alarms.raise_alarm(connection, "sink-paused", account, str(error), now)
     elif isinstance(error, TryLater):
         wait = error.retry_after_seconds
-        if wait is not None:
+        if wait is not None and error.account_wide:
             until = now + timedelta(seconds=wait)
             outbox.pause_account(connection, account, until, str(error))
     since = row.heard_at or row.asked_at or now

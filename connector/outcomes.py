@@ -145,20 +145,12 @@ def _succeed(connection: Connection, tries: Sequence[Tried], now: datetime) -> N
 
 
 def _keep_cases(connection: Connection, tries: Sequence[Tried], now: datetime) -> None:
-    """From now on a person has to close these; what a note raises is raised in its case."""
-    opened: dict[int, str | None] = {}
-    again: list[Any] = []
+    made = []
     for one in tries:
-        row, order = one.claimed.row, one.claimed.order
+        order = one.claimed.order
         priority = str(order.params.get("priority") or "").lower() if order else ""
-        if row.amends is None or row.reopens:
-            opened[row.id] = priority or None
-            again += [row] if row.reopens else []
-        else:
-            cases.sharpen(connection, row.amends, priority, order.due_at if order else None)
-    cases.open_cases(connection, opened, now)
-    for row in again:
-        cases.continue_in(connection, row.amends, row.id, row.response_id, now)
+        made.append(cases.Made(one.claimed.row, priority, order.due_at if order else None))
+    cases.keep(connection, made, now)
 
 
 def _tell_erased(connection: Connection, row: Any, receipt: Receipt, now: datetime) -> None:
@@ -177,8 +169,12 @@ def _fail(connection: Connection, tried: Tried, capabilities: Capabilities, now:
     jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
     tries, since = row.attempts + 1, row.failing_since or now
     step = retry.after_failure(error, tries, since, capabilities, now, jitter)
-    if row.reopens and undone and isinstance(error, Refused):
-        return _open_anew(connection, row, tried, now)
+    if undone and isinstance(error, Refused):
+        if row.reopens:
+            return _open_anew(connection, row, tried, now)
+        if _escalates(tried):
+            finish(connection, row, "withheld", now, error=message, **_NOTHING_SENT)
+            return "withheld"
     if isinstance(step, retry.Park):
         _park(connection, row, step.state, message, undone, now)
         if isinstance(error, Refused) and error.address_dead and tried.claimed.order is not None:
@@ -196,6 +192,13 @@ def _fail(connection: Connection, tried: Tried, capabilities: Capabilities, now:
         kind: alarms.AlarmKind = "sink-paused" if paused else "sink-failing"
         alarms.raise_alarm(connection, kind, row.account, message, now)
     return "wait"
+
+
+def _escalates(tried: Tried) -> bool:
+    """A case that was closed meanwhile needs no escalation, and nobody has to be told."""
+    order = tried.claimed.order
+    about = order.about if order is not None else None
+    return about is not None and not about.reopens and tried.claimed.row.amends is not None
 
 
 def _open_anew(connection: Connection, row: Any, tried: Tried, now: datetime) -> str:

@@ -87,7 +87,7 @@ class Outbox:
             for row in self._closed_cases.get(customer, ())
             if (row.account, row.kind) == (self.accounts[sink], kind)
             and row.closed_at > self.now - within
-            and row.answered_at < given
+            and row.closed_at < given
         )
         return next(fitting, None)
 
@@ -97,8 +97,9 @@ class Outbox:
             since, enough = self.now - _SURGE_WINDOW, self.settings.sources[source].surge
             counted = outbox.cases_since(self.connection, source, since, enough)
             self._stored_cases[source] = counted
-        mine = (row for row in self.new if row["source"] == source and row["amends"] is None)
-        return self._stored_cases[source] + sum(bool(row["opens_case"]) for row in mine)
+        mine = (row for row in self.new if row["source"] == source and row["opens_case"])
+        made = sum(bool(row["amends"] is None or row["reopens"]) for row in mine)
+        return self._stored_cases[source] + made
 
 
 class Placing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from connector.cli.common import (
     utc_now,
 )
 from connector.cli.tables import cell, print_table
+from connector.text import one_line
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -150,6 +152,30 @@ def show(ctx: click.Context, case: int, as_json: bool) -> int:
         click.echo()
         columns = ("at (UTC)", "what", "who", "detail")
         print_table(columns, [(e.at, e.kind, e.who or "", e.detail or "") for e in events])
+    return 0
+
+
+@cases.command()
+@click.argument("case", type=int)
+@click.option("--note", default="", help="What was done; it is kept.")
+@click.option("--by", help="Who did it; by default you.")
+@click.pass_context
+def close(ctx: click.Context, case: int, note: str, by: str | None) -> int:
+    """Close a case whose far side will never say so: its record was purged, its sink was taken out.
+
+    Nothing is written there. News of the record, if they come, count again.
+    """
+    from connector.store import cases
+
+    who = one_line(by or getpass.getuser(), 60)
+    with looking(ctx) as here:
+        closed = here.store.write(
+            lambda c: cases.close(c, case, who, one_line(note, 300), utc_now())
+        )
+    if not closed:
+        message = f"case {case} is not open; see: connector cases list"
+        raise click.ClickException(message)
+    click.echo(f"Case {case} is closed here; nothing was written at its far side.")
     return 0
 
 

@@ -15,10 +15,13 @@ from connector.escalating import escalate
 from connector.gaps import notice_gaps
 from connector.http import Session
 from connector.store import alarms, arrivals, next_answers, outbox
+from connector.store.database import StoreDown
 from connector.text import hashed
 from connector.weekly import mail_weekly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from connector.config import AlarmChannel
@@ -31,24 +34,40 @@ _OVER_WHEN_QUIET: tuple[alarms.AlarmKind, ...] = (alarms.CHANNEL, "engine", "unr
 
 
 def do_chores(workspace: Workspace, now: datetime) -> set[str]:
-    """All of them; returns the sinks that have new work.
+    """All of them, also where one fails; returns the sinks that have new work.
 
     Raises:
         StoreDown: when the database is down.
+        What the first that failed has raised, after the others.
     """
-    workspace.store.write(lambda c: _notice_silence(c, workspace, now))
-    workspace.store.write(lambda c: _notice_missing_sinks(c, workspace, now))
-    notice_gaps(workspace.store, now)
-    workspace.store.write(lambda c: alarms.clear_quiet(c, _OVER_WHEN_QUIET, now))
-    workspace.rulesets.is_usable(now)
-    rung = workspace.store.write(lambda c: _announce(c, workspace, now))
-    sinks = workspace.settings.sinks
-    workspace.store.write(lambda c: next_answers.link(c, now))
-    rung |= workspace.store.write(lambda c: escalate(c, workspace, now))
-    rung |= workspace.store.write(lambda c: group_alerts(c, sinks, now))
-    rung |= mail_weekly(workspace, now)
-    apply_retention(workspace.store, workspace.settings, now)
-    _heartbeat(workspace.settings.heartbeat_url)
+    store, settings = workspace.store, workspace.settings
+    chores: tuple[Callable[[], set[str] | object], ...] = (
+        lambda: store.write(lambda c: _notice_silence(c, workspace, now)),
+        lambda: store.write(lambda c: _notice_missing_sinks(c, workspace, now)),
+        lambda: notice_gaps(store, now),
+        lambda: store.write(lambda c: alarms.clear_quiet(c, _OVER_WHEN_QUIET, now)),
+        lambda: workspace.rulesets.is_usable(now),
+        lambda: store.write(lambda c: _announce(c, workspace, now)),
+        lambda: store.write(lambda c: next_answers.link(c, now)),
+        lambda: escalate(workspace, now),
+        lambda: store.write(lambda c: group_alerts(c, settings.sinks, now)),
+        lambda: mail_weekly(workspace, now),
+        lambda: apply_retention(store, settings, now),
+        lambda: _heartbeat(settings.heartbeat_url),
+    )
+    rung: set[str] = set()
+    failed: Exception | None = None
+    for chore in chores:
+        try:
+            done = chore()
+        except StoreDown:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised when the others are done
+            failed = failed or error
+        else:
+            rung |= done if isinstance(done, set) else set()
+    if failed is not None:
+        raise failed
     return rung
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, String, bindparam, func, insert, literal, or_, select, update
 from sqlalchemy import case as when
 
+from connector.store.alarms import clear_alarm
 from connector.store.arrivals import insert_ignoring
 from connector.store.sets import ForEach, in_chunks
 from connector.store.tables import actions, case_events, cases, decisions, responses
@@ -23,6 +24,7 @@ _TAKEN = (
     *("rule_id", "sink", "remote_id", "url", "priority", "answered_at", "opened_at"),
     *("respond_by", "state", "continues"),
 )
+_NOW = bindparam("now", type_=cases.c.opened_at.type)
 # Where the receipt came twice, the case is there already.
 _OPEN = ForEach(
     {"its_id": actions.c.id.type, "urgency": String(20)},
@@ -33,7 +35,9 @@ _OPEN = ForEach(
             *(responses.c.survey, responses.c.score, responses.c.segment, actions.c.rule_id),
             *(actions.c.sink, actions.c.remote_id, actions.c.url, of["urgency"]),
             func.coalesce(responses.c.answered_at, responses.c.received_at),
-            *(bindparam("now", type_=cases.c.opened_at.type), actions.c.respond_by),
+            # What is opened again may be begun with before the receipt is here.
+            when((actions.c.reopens, func.coalesce(actions.c.first_sent_at, _NOW)), else_=_NOW),
+            actions.c.respond_by,
             literal("open"),
             when((actions.c.reopens, actions.c.amends), else_=None),
         )
@@ -66,9 +70,27 @@ class Change(NamedTuple):
     events: Sequence[Event]
 
 
-def open_cases(connection: Connection, opened: Mapping[int, str | None], now: datetime) -> None:
-    """These actions exist at the far side now; action -> its priority there."""
+class Made(NamedTuple):
+    """An action that exists at the far side now, with the priority and due time asked for."""
+
+    row: Any
+    priority: str
+    respond_by: datetime | None
+
+
+def keep(connection: Connection, made: Sequence[Made], now: datetime) -> None:
+    """From now on a person has to close these; what a note raises is raised in its case."""
+    opened = {
+        one.row.id: one.priority or None
+        for one in made
+        if one.row.amends is None or one.row.reopens
+    }
     _OPEN.run(connection, sorted(opened.items()), now=now)
+    for row, priority, respond_by in made:
+        if row.reopens:
+            _continue(connection, row, now)
+        elif row.amends is not None:
+            sharpen(connection, row.amends, priority, respond_by)
 
 
 _RANKS = {"low": 0, "normal": 1, "medium": 1, "high": 2, "urgent": 3}
@@ -100,6 +122,9 @@ def with_remote_ids(connection: Connection, sink: str, ids: Sequence[str]) -> Se
     verdict = select(decisions.c.verdict).where(decisions.c.number == actions.c.decision)
     for some in in_chunks(ids):
         chosen = (cases.c.sink == sink) & cases.c.remote_id.in_(some) & _OURS
+        # In a statement of its own: what the lock was waited for is seen by the next one only.
+        locked = select(cases.c.action_id).where(chosen).order_by(cases.c.action_id)
+        connection.execute(locked.with_for_update())
         statement = (
             select(
                 cases,
@@ -111,7 +136,6 @@ def with_remote_ids(connection: Connection, sink: str, ids: Sequence[str]) -> Se
             .join(responses, cases.c.response_id == responses.c.id)
             .where(chosen)
             .order_by(cases.c.action_id)
-            .with_for_update(of=cases)
         )
         found += connection.execute(statement).all()
     return found
@@ -146,13 +170,17 @@ def known(connection: Connection, sink: str, ids: Sequence[str]) -> Sequence[Any
 
 def unheard(connection: Connection, sink: str, most: int = 100) -> Sequence[Any]:
     """The same of open cases of which their far side has not told anything yet."""
-    silent = (cases.c.sink == sink) & cases.c.told_at.is_(None) & cases.c.state.in_(UNFINISHED)
-    return connection.execute(select(*_KNOWN).where(silent).limit(most)).all()
+    silent = (cases.c.sink == sink) & cases.c.told_at.is_(None) & _OURS
+    silent &= cases.c.state.in_(UNFINISHED)
+    newest = select(*_KNOWN).where(silent).order_by(cases.c.action_id.desc())
+    return connection.execute(newest.limit(most)).all()
 
 
 def watched(connection: Connection, sink: str, now: datetime) -> Sequence[Any]:
     """The same of the cases whose news are wanted, the oldest first."""
-    recent = (cases.c.state == "closed") & (cases.c.closed_at > now - LOOK_AFTER_CLOSING)
+    lately = now - LOOK_AFTER_CLOSING
+    recent = (cases.c.state == "closed") & (cases.c.closed_at > lately)
+    recent |= (cases.c.state == "gone") & (cases.c.told_at > lately)  # it may be restored
     statement = (
         select(*_KNOWN)
         .where(cases.c.sink == sink, or_(cases.c.state.in_(UNFINISHED), recent), _OURS)
@@ -179,16 +207,45 @@ def closed(connection: Connection, customers: Collection[str]) -> Sequence[Any]:
     return connection.execute(statement).all()
 
 
-def continue_in(
-    connection: Connection, closed_case: int, case: int, response: str, now: datetime
-) -> None:
-    """The record of a closed case was opened again for another answer, and is its case now."""
-    values = {"continued_in": case, "reopened": cases.c.reopened + 1, "reopened_at": now}
-    mine = update(cases).where(cases.c.action_id == closed_case, cases.c.continued_in.is_(None))
-    if not connection.execute(mine.values(**values, next_response_id=response)).rowcount:
+def _continue(connection: Connection, row: Any, now: datetime) -> None:
+    """A closed record was opened again for another answer, and is its case now. Whatever was its
+    case before is over, also where news of the reopening came before the receipt."""
+    mine = select(cases.c.sink, cases.c.remote_id).where(cases.c.action_id == row.id)
+    record = connection.execute(mine).one_or_none()
+    if record is None:
         return
-    event = Event("reopened", f"reopened by {response}", now, detail="the customer answered again")
-    change(connection, [Change(closed_case, {}, [event])], now)
+    same = (cases.c.sink == record.sink) & (cases.c.remote_id == record.remote_id)
+    earlier = or_(same, cases.c.action_id == row.amends)
+    before = select(cases).where(earlier, cases.c.action_id < row.id, _OURS)
+    for case in connection.execute(before.order_by(cases.c.action_id).with_for_update()):
+        closed = (case_events.c.action_id == case.action_id) & (case_events.c.kind == "closed")
+        values: dict[str, Any] = {"continued_in": row.id, "reopened_at": now}
+        values["next_response_id"] = case.next_response_id or row.response_id
+        if case.state == "closed":
+            values["reopened"] = case.reopened + 1
+        else:
+            at = connection.scalar(select(func.max(case_events.c.at)).where(closed))
+            values |= {"state": "closed", "closed_at": at or now}
+            values["reopened"] = max(case.reopened, 1)
+        event = Event("reopened", f"reopened by {row.response_id}", now, detail=_AGAIN)
+        change(connection, [Change(case.action_id, values, [event])], now)
+
+
+_AGAIN = "the customer answered again"
+
+
+def close(connection: Connection, case: int, who: str, note: str, now: datetime) -> bool:
+    """A person says that it is over; False where it was not open."""
+    mine = select(cases.c.state).where(cases.c.action_id == case).with_for_update()
+    if connection.scalar(mine) not in (*UNFINISHED, "gone"):
+        return False
+    values = {"state": "closed", "closed_at": now, "missing": None}
+    values |= {"action_taken": note} if note else {}
+    said = f"said by {who}{': ' if note else ''}{note}"
+    event = Event("closed", f"closed {now.isoformat()}", now, who, said)
+    change(connection, [Change(case, values, [event])], now)
+    clear_alarm(connection, "untouched", f"case {case}", now)
+    return True
 
 
 def show(connection: Connection, case: int) -> Any:

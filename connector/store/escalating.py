@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from connector.store.cases import UNFINISHED
-from connector.store.tables import actions, cases, decisions, responses
+from connector.store.tables import actions, cases, decisions, followed, responses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-_SEEN = (
-    *(cases.c.action_id, cases.c.response_id, cases.c.survey, cases.c.segment, cases.c.priority),
-    *(cases.c.respond_by, cases.c.contacted_at, cases.c.escalated, cases.c.rule_id),
-)
 
-
-def overdue(connection: Connection, now: datetime) -> Sequence[Any]:
-    """Unfinished cases whose time to respond is over, the oldest first."""
+def overdue(connection: Connection, since: datetime, now: datetime) -> Sequence[Any]:
+    """(action_id, escalated) of unfinished cases whose time to respond is over, the oldest first;
+    of those that were due before `since` only what nobody has looked at."""
     late = cases.c.state.in_(UNFINISHED) & (cases.c.respond_by <= now)
-    statement = select(*_SEEN).where(late, cases.c.continued_in.is_(None))
+    new = or_(cases.c.respond_by > since, cases.c.escalated.is_(None))
+    statement = select(cases.c.action_id, cases.c.escalated)
+    statement = statement.where(late, new, cases.c.continued_in.is_(None))
     return connection.execute(statement.order_by(cases.c.respond_by, cases.c.action_id)).all()
+
+
+def heard(connection: Connection) -> dict[str, datetime | None]:
+    """Of the sinks that are followed: when their far side last told of its cases."""
+    rows = connection.execute(select(followed.c.sink, followed.c.heard_at))
+    return {row[0]: row[1] for row in rows}
 
 
 class Escalated(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from connector.store import remembered
 from connector.store.cases import Change, Event, change
-from connector.store.tables import cases, responses
+from connector.store.tables import case_events, cases, responses
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,7 +20,8 @@ _OVERLAP = timedelta(minutes=10)  # what is written last may have been received 
 
 def link(connection: Connection, now: datetime) -> int:
     """The first answer after the closing of each case belongs to it from now on; returns how many
-    were found among the answers that have come in since the last look."""
+    were found among the answers that have come in, and the cases whose closing was told, since the
+    last look."""
     seen = remembered.get(connection, _SEEN)
     since = datetime.fromisoformat(seen) if seen else None
     given = func.coalesce(responses.c.answered_at, responses.c.received_at)
@@ -36,7 +37,10 @@ def link(connection: Connection, now: datetime) -> int:
         .order_by(given, responses.c.id)
     )
     if since is not None:
-        statement = statement.where(responses.c.received_at > since - _OVERLAP)
+        lately = since - _OVERLAP
+        told = (case_events.c.kind == "closed") & (case_events.c.noticed_at > lately)
+        known_late = cases.c.action_id.in_(select(case_events.c.action_id).where(told))
+        statement = statement.where(or_(responses.c.received_at > lately, known_late))
     first: dict[int, Any] = {}
     for row in connection.execute(statement):
         first.setdefault(row.action_id, row)

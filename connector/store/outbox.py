@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, update
 
 from connector.store.alarms import end_about
 from connector.store.arrivals import insert_ignoring
@@ -35,7 +35,7 @@ _CASES_SINCE = select(func.count()).select_from(
     .where(
         actions.c.source == bindparam("source"),
         actions.c.opens_case,
-        actions.c.amends.is_(None),
+        or_(actions.c.amends.is_(None), actions.c.reopens),
         actions.c.created_at >= bindparam("since"),
     )
     .limit(bindparam("enough"))

@@ -61,13 +61,22 @@ def resolve(
         if row.opens_case and not values.get("remote_id"):
             outbox.drop_amendments(connection, row, False, now)  # nobody knows where they belong
         outbox.change_action(connection, row.id, **values)
-        if row.opens_case and row.amends is None and there:
-            priority = row.order.get("params", {}).get("priority")
-            cases.open_cases(connection, {row.id: str(priority).lower() if priority else None}, now)
+        if row.opens_case and there and (row.amends is None or row.reopens):
+            _keep_case(connection, row, values.get("remote_id"), now)
         _note(connection, row, "there" if there else "not needed", said, now)
         end_about(connection, [row.id], now)
         counts[row.sink] = counts.get(row.sink, 0) + 1
     return counts
+
+
+def _keep_case(connection: Connection, row: Any, remote_id: str | None, now: datetime) -> None:
+    """As if its receipt had come. What opens a record again has that record's number."""
+    if remote_id is None and row.reopens:
+        base = select(actions.c.remote_id, actions.c.url).where(actions.c.id == row.amends)
+        known = connection.execute(base).one()
+        outbox.change_action(connection, row.id, remote_id=known.remote_id, url=known.url)
+    priority = str(row.order.get("params", {}).get("priority") or "").lower()
+    cases.keep(connection, [cases.Made(row, priority, row.respond_by)], now)
 
 
 def _settleable(connection: Connection, ids: Sequence[int]) -> Iterator[Any]:

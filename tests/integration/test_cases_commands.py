@@ -11,7 +11,7 @@ from connector.errors import Unreadable
 from connector.store import following
 from connector.web.receiver import application
 from tests.integration.far_side import Post
-from tests.integration.test_followup import HOUR, Desk, opened, standing, tell
+from tests.integration.test_followup import HOUR, Desk, case, opened, standing, tell
 
 
 @pytest.fixture
@@ -58,6 +58,19 @@ def test_filters_choose(post, connector, config):
     code, _, err = connector("--config", config, "cases", "list", "--sink", "dsek")
     assert code != 0
     assert "desk" in err
+
+
+def test_a_person_may_close_what_its_far_side_will_never_close(post, connector, config):
+    began = opened(post)
+    number = str(began.action_id)
+    words = ("cases", "close", number, "--note", "purged there", "--by", "Ana")
+    code, out, _ = connector("--config", config, *words)
+    assert (code, case(post).state) == (0, "closed")
+    _, out, _ = connector("--config", config, "cases", "show", number)
+    assert "said by Ana: purged there" in out
+    code, _, err = connector("--config", config, *words)
+    assert code != 0
+    assert "is not open" in err
 
 
 def test_an_unknown_case_says_where_to_look(world, connector, config):

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from connector.engine.chores import do_chores
+from connector.errors import Refused
 from connector.escalating import escalate
+from connector.store import following
 from connector.workspace import Workspace
 from tests.integration.far_side import MESSAGES, FarSide, Post
-from tests.integration.test_followup import HOUR, Desk, case, events, standing, tell
+from tests.integration.test_followup import HOUR, Desk, case, events, follow, standing, tell
 from tests.integration.test_working_time import order, with_rules
 
 RULES = """
@@ -49,7 +51,9 @@ def opened(post: Post, **answer: Any) -> Any:
 
 def chores(post: Post, after: timedelta) -> set[str]:
     post.world.now += after
-    return post.store.write(lambda c: escalate(c, post.world.workspace, post.world.now))
+    post.store.write(lambda c: following.move(c, "desk", asked_at=None))
+    follow(post, timedelta(0))  # the news so far; there is a test of waiting for them
+    return escalate(post.world.workspace, post.world.now)
 
 
 def made(post: Post) -> list[tuple[str, str]]:
@@ -77,7 +81,7 @@ def test_steps_survive_a_restart_and_two_processes(post):
     opened(post)
     chores(post, 4 * HOUR)
     again = Workspace(post.world.workspace.settings, post.store)
-    post.store.write(lambda c: escalate(c, again, post.world.now + timedelta(minutes=1)))
+    escalate(again, post.world.now + timedelta(minutes=1))
     assert made(post) == NOBODY_CALLED
     chores(post, 2 * HOUR)
     assert made(post) == [*NOBODY_CALLED, NOT_CLOSED]
@@ -92,6 +96,36 @@ def test_who_has_begun_hears_nothing_until_it_stays_open_too_long(post):
     assert events(post) == ["contacted"], "its clock has stopped: it is not overdue"
     chores(post, 2 * HOUR)
     assert made(post) == [NOT_CLOSED]
+
+
+def test_before_anything_is_said_the_far_side_must_have_been_heard_an_hour_long(post):
+    began = opened(post)
+    follow(post)
+    post.world.now = began.respond_by
+    workspace = post.world.workspace
+    assert escalate(workspace, post.world.now) == set(), "somebody may have begun since"
+    assert escalate(workspace, post.world.now + timedelta(minutes=59)) == set()
+    touched = began.opened_at + HOUR
+    tell(post, standing(state="contacted", at=touched, contacted_at=touched))
+    escalate(workspace, post.world.now + HOUR)
+    assert made(post) == []
+
+
+def test_a_far_side_that_says_nothing_for_an_hour_is_not_waited_for(post):
+    began = opened(post)
+    follow(post)
+    escalate(post.world.workspace, began.respond_by + HOUR)
+    assert made(post) == NOBODY_CALLED
+
+
+def test_a_change_that_comes_too_late_is_no_trouble(post):
+    opened(post)
+    chores(post, 4 * HOUR)
+    post.desk.refuses(Refused("the ticket was solved"))
+    post.deliver()
+    [change] = [one for one in post.world.actions(sink="desk") if one.amends]
+    assert change.state == "withheld"
+    assert "parked" not in post.alarms()
 
 
 def test_a_closed_case_is_never_escalated(post):
@@ -115,7 +149,7 @@ def test_the_change_takes_the_case_from_its_group_and_says_why(post):
     [change] = [one for one in post.world.actions(sink="desk") if one.amends]
     told = order(post, change.id)
     assert (told["params"]["group"], told["params"]["priority"]) == ("Leads", "urgent")
-    assert told["about"]["moves"] is True
+    assert told["about"]["moves"] is False, "only while nobody has begun"
     assert "Nobody has called" in told["about"]["why"]
     assert told["due_at"] is None, "the customer's clock is not set back"
     post.deliver()

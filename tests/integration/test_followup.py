@@ -14,7 +14,7 @@ from connector import followup
 from connector.domain import Followed, Standing, Watched
 from connector.erasure import erase_response
 from connector.errors import Paused, TryLater
-from connector.store import cases, following
+from connector.store import cases, following, outbox
 from connector.store.cases import events_of
 from connector.store.tables import decisions
 from tests.integration.far_side import FarSide, Post
@@ -217,11 +217,44 @@ def test_a_hint_stays_until_the_record_could_be_read(post):
         raise TryLater("down")
 
     real, post.desk.look = post.desk.look, down
-    assert follow(post, timedelta(seconds=1)).error == "down"
+    assert follow(post, timedelta(seconds=1)).cases == 0
     post.desk.look = real
     began = case(post)
     post.desk.stands["T-1"] = standing(state="closed", at=began.opened_at + HOUR)
     assert follow(post, timedelta(seconds=2)).cases == 1
+
+
+def test_a_record_that_cannot_be_read_keeps_nobody_elses_news_back(post):
+    opened(post)
+    post.world.answer(id="2", score=2)
+    post.deliver()
+    follow(post)
+    named = lambda c: following.hint(c, "desk", ["T-1", "T-2"], post.world.now)  # noqa: E731
+    post.store.write(named)
+    real = post.desk.look
+
+    def look(watched: Sequence[Watched], now: datetime) -> Sequence[Standing]:
+        if any(one.remote_id == "T-1" for one in watched):
+            raise TryLater("this one is broken")
+        return real(watched, now)
+
+    post.desk.look = look
+    at = post.world.now + HOUR
+    post.desk.stands["T-2"] = standing("T-2", "closed", at=at)
+    assert follow(post, timedelta(seconds=1)).cases == 1
+    tell(post, standing("T-1", "closed", at=at))
+    assert [case(post, number).state for number in (0, 1)] == ["closed", "closed"]
+    follow(post, 2 * HOUR)
+    with post.store.read() as connection:
+        assert following.hinted(connection, "desk") == [], "it is given up"
+
+
+def test_one_records_limit_does_not_stop_the_account(post):
+    opened(post)
+    post.desk.pages.append(TryLater("the export's own limit", 60))
+    assert follow(post).error
+    with post.store.read() as connection:
+        assert outbox.paused_until(connection, "zendesk:acme") is None
 
 
 def test_refused_credentials_pause_the_account_and_alarm_until_it_can_be_read_again(post):
@@ -234,6 +267,7 @@ def test_refused_credentials_pause_the_account_and_alarm_until_it_can_be_read_ag
     follow(post, HOUR)
     with post.store.read() as connection:
         assert following.place_of(connection, "desk").error is None
+    assert "sink-paused" not in post.alarms()
 
 
 def test_nobody_being_heard_for_an_hour_is_an_alarm_that_ends_by_itself(post):

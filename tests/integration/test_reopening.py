@@ -7,11 +7,20 @@ from typing import Any
 
 import pytest
 
-from connector.errors import Refused
-from connector.store import cases, next_answers
+from connector.errors import LookFirst, Refused
+from connector.store import cases, next_answers, outbox, settling
 from connector.store.cases import events_of
 from tests.integration.far_side import Post
-from tests.integration.test_followup import HOUR, Desk, case, events, opened, standing, tell
+from tests.integration.test_followup import (
+    HOUR,
+    Desk,
+    case,
+    events,
+    open_cases_that_rules_see,
+    opened,
+    standing,
+    tell,
+)
 from tests.integration.test_working_time import order
 
 DAY = timedelta(days=1)
@@ -77,6 +86,94 @@ def _receipt(remote_id: str) -> Any:
     from connector.domain import Receipt
 
     return Receipt(remote_id=remote_id)
+
+
+def test_news_of_our_own_reopening_may_come_before_its_receipt(post):
+    closed(post)
+    before = case(post)
+    answers_again(post)
+    tell(post, standing(state="open", at=post.world.now))
+    assert case(post).state == "contacted", "so it looks at the far side"
+    post.desk.make = lambda prepared: _receipt(before.remote_id)
+    post.deliver()
+    first, second = case(post, 0), case(post, 1)
+    assert (first.state, first.closed_at, first.reopened) == ("closed", before.closed_at, 1)
+    assert first.continued_in == second.action_id
+    at = second.opened_at + HOUR
+    tell(post, standing(state="closed", at=at, contacted_at=at, closed_at=at))
+    assert open_cases_that_rules_see(post) == 0
+
+
+def test_two_unhappy_answers_before_the_first_receipt_are_one_case_in_the_end(post):
+    closed(post)
+    answers_again(post)
+    answers_again(post, id="3", after=timedelta(minutes=1))
+    record = case(post).remote_id
+    post.desk.make = lambda prepared: _receipt(record)
+    while post.deliver():
+        pass
+    with post.store.read() as connection:
+        live = cases.known(connection, "desk", [record])
+    assert len(live) == 1
+
+
+def test_a_person_who_says_that_it_was_opened_again_makes_it_this_answers_case(post):
+    closed(post)
+    answers_again(post)
+    again = newest(post)
+    doubt = {"state": "in_doubt", "lease_until": None}
+    post.store.write(lambda c: outbox.change_action(c, again.id, **doubt))
+    settle = {"said": "seen by Ana", "now": post.world.now, "there": True}
+    post.store.write(lambda c: settling.resolve(c, [again.id], **settle))
+    assert (case(post, 1).remote_id, case(post, 1).continues) == ("T-1", case(post).action_id)
+    assert case(post).continued_in == again.id
+
+
+def test_who_begins_between_the_reopening_and_its_receipt_has_begun(post):
+    closed(post)
+    answers_again(post)
+    post.desk.fails(LookFirst("lost"))
+    post.deliver()
+    begun = post.world.now + timedelta(minutes=1)
+    post.desk.finds.append(lambda batch: [_receipt("T-1") for _ in batch])
+    post.deliver(after=timedelta(minutes=5))
+    tell(post, standing(state="contacted", at=begun, contacted_at=begun))
+    assert case(post, 1).contacted_at == begun
+
+
+def test_an_unhappy_answer_from_before_the_closing_opens_nothing_again(post):
+    given = (post.world.now + timedelta(minutes=10)).isoformat()
+    closed(post)
+    answers_again(post, at=given, after=HOUR)
+    assert newest(post).reopens is False
+
+
+def test_a_closing_that_is_told_late_still_finds_the_answer_that_came_next(post):
+    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    at = case(post).opened_at + HOUR
+    answers_again(post, score=8)
+    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    post.world.now += DAY
+    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    tell(post, standing(state="closed", at=at, closed_at=at, contacted_at=at))
+    assert post.store.write(lambda c: next_answers.link(c, post.world.now)) == 1
+
+
+def test_reopenings_count_as_cases_of_a_flood(make_world):
+    post = Post(make_world(surge=2))
+    post.sides["desk"] = Desk()
+    for number in range(2):
+        post.world.answer(id=f"old {number}", score=3, email=f"p{number}@example.com")
+    post.deliver()
+    for number in range(2):
+        at = case(post, number).opened_at + HOUR
+        tell(post, standing(f"T-{number + 1}", "closed", at=at, closed_at=at))
+    post.world.now += DAY
+    for number in range(2):
+        post.world.answer(id=f"new {number}", score=2, email=f"p{number}@example.com")
+    post.world.answer(id="stranger", score=2, email="p9@example.com")
+    states = [one.state for one in post.world.actions(sink="desk")[2:]]
+    assert states == ["waiting", "waiting", "held"]
 
 
 def test_where_it_cannot_be_opened_again_the_answer_gets_a_case_of_its_own(post):

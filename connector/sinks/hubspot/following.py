@@ -49,8 +49,7 @@ class News:
         behind = _place(cursor)
         rest = [page for page in pages if behind is not None and _order(page[-1]) > behind] or pages
         for page in rest:
-            ids = [one.remote_id for one in page]
-            standings = tuple(self._read(ids, not page[0].contacted, now))
+            standings = tuple(self._read(page, not page[0].contacted, now))
             last = page is rest[-1]
             yield Followed(standings=standings, cursor=None if last else _cursor(page[-1]))
 
@@ -58,7 +57,11 @@ class News:
         pages = self.follow(None, watched, now)
         return [standing for page in pages for standing in page.standings]
 
-    def _read(self, ids: Sequence[str], with_history: bool, now: datetime) -> Iterator[Standing]:
+    def _read(
+        self, page: Sequence[Watched], with_history: bool, now: datetime
+    ) -> Iterator[Standing]:
+        since = {one.remote_id: one.since for one in page}
+        ids = list(since)
         asked = {"properties": self._properties} | (
             {"propertiesWithHistory": (STATUS,)} if with_history else {}
         )
@@ -67,7 +70,7 @@ class News:
         rows = [row for row in rows if self._is_ours(row)]
         owners = self._owners.names((_told(row, OWNER) for row in rows), now)
         for row in rows:
-            yield self._standing(row, owners)
+            yield self._standing(row, owners, since.get(str(row["id"])))
         if missing:
             yield from self._gone(sorted(missing), now)
 
@@ -91,7 +94,9 @@ class News:
         marker = self._settings.marker_property
         return marker is None or is_case_key(_told(row, marker))
 
-    def _standing(self, row: Row, owners: Mapping[str, str]) -> Standing:
+    def _standing(
+        self, row: Row, owners: Mapping[str, str], since: datetime | None = None
+    ) -> Standing:
         status, settings = _told(row, STATUS), self._settings
         changed_at = as_moment(_told(row, CHANGED)) or as_moment(str(row["updatedAt"]))
         assert changed_at is not None  # noqa: S101 - every record has this time
@@ -103,7 +108,9 @@ class News:
             status=status,
             changed_at=changed_at,
             owner=owners.get(_told(row, OWNER), ""),
-            contacted_at=None if state == "open" else _first_touch(row) or closed_at or changed_at,
+            contacted_at=None
+            if state == "open"
+            else _first_touch(row, since) or closed_at or changed_at,
             closed_at=closed_at,
             cause=_told(row, settings.cause_field),
             action_taken=_told(row, settings.action_field),
@@ -137,12 +144,13 @@ def _told(row: Row, name: str) -> str:
     return str((row.get("properties") or {}).get(name) or "")
 
 
-def _first_touch(row: Row) -> datetime | None:
-    """When the status was first another than the one with which we make tasks."""
+def _first_touch(row: Row, since: datetime | None = None) -> datetime | None:
+    """When the status was first another than the one with which we make tasks; what it was before
+    `since` belongs to an earlier case in the same task."""
     history = (row.get("propertiesWithHistory") or {}).get(STATUS) or []
     begun = [one for one in history if one.get("value") not in ("", None, "NOT_STARTED")]
     times = [at for one in begun if (at := as_moment(str(one.get("timestamp") or "")))]
-    return min(times, default=None)
+    return min((at for at in times if since is None or at >= since), default=None)
 
 
 def _named(errors: Sequence[Row]) -> set[str]:

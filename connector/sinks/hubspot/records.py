@@ -92,6 +92,8 @@ def amendment(order: Order, params: TaskParams, owner: str | None, now: datetime
         wish["hubspot_owner_id"] = owner
     if order.about and order.about.moves:
         wish["moves"] = True
+    elif not is_told(order):
+        wish["moves_unbegun"] = True
     if reopens(order):
         wish["hs_task_status"] = NOT_STARTED
     return Frozen(wish)
@@ -127,7 +129,8 @@ def changes(task: Mapping[str, Any], wish: Mapping[str, Any]) -> dict[str, str]:
         found["hs_task_status"] = wish["hs_task_status"]
     if wanted and (again or present is None or wanted < present):
         found["hs_timestamp"] = wish["hs_timestamp"]
-    may_move = wish.get("moves") or not task.get("hubspot_owner_id")
+    unbegun = wish.get("moves_unbegun") and task.get("hs_task_status") == NOT_STARTED
+    may_move = wish.get("moves") or unbegun or not task.get("hubspot_owner_id")
     if wish.get("hubspot_owner_id") and may_move:
         found["hubspot_owner_id"] = wish["hubspot_owner_id"]
     return found

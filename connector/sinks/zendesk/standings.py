@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connector.domain import CaseState, Standing, Watched, is_case_key
-from connector.errors import Refused
+from connector.errors import Refused, TryLater
 from connector.sinks.zendesk import history
 from connector.sinks.zendesk.desk import Desk
 from connector.sinks.zendesk.model import ZendeskSettings
@@ -69,6 +69,10 @@ class Standings:
             return history.work(found, self._us, ticket.requester_id)
         except Refused:
             return []  # an OAuth token may read tickets, and not what was done to them
+        except TryLater as error:
+            if error.account_wide:
+                raise
+            return []  # one ticket's trouble must not keep the news of all others back
 
     def _standing(
         self,

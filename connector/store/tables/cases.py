@@ -88,6 +88,7 @@ case_events = Table(
     Column("who", Text),
     Column("detail", Text),
     UniqueConstraint("action_id", "key"),
+    Index("ix_case_events_noticed_at", "noticed_at"),
 )
 
 # How far each sink's news have been read, and by whom they are being read.

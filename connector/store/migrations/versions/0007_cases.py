@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_events")),
         sa.UniqueConstraint("action_id", "key", name=op.f("uq_case_events_action_id_key")),
     )
+    op.create_index("ix_case_events_noticed_at", "case_events", ["noticed_at"])
     op.create_table(
         "followed",
         sa.Column("sink", sa.String(100), nullable=False),
