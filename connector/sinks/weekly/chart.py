@@ -30,7 +30,7 @@ def nps_chart(points: Sequence[Point]) -> bytes:
     for value in range(low, high + 1, step):
         y = _y(value, low, high)
         drawing.line((_at(_LEFT), y, _at(WIDTH - _RIGHT), y), _QUIET if value == 0 else _LINE, 2)
-        text = f"−{-value}" if value < 0 else str(value)  # noqa: RUF001
+        text = str(value)  # the font of the picture has no minus sign but the hyphen
         drawing.text((_at(_LEFT - 6), y), text, _QUIET, _font(), "rm")
     room = (WIDTH - _LEFT - _RIGHT) / max(len(points), 1)
     every = max(len(points) // 5, 1)
