@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from connector import followup
 from connector.domain import Followed, Standing, Watched
 from connector.erasure import erase_response
 from connector.errors import Paused, TryLater
-from connector.store import cases, following, outbox
+from connector.store import cases, following, forgetting, outbox
 from connector.store.cases import events_of
 from connector.store.tables import decisions
 from tests.integration.far_side import FarSide, Post
@@ -362,3 +364,28 @@ def test_an_erased_person_leaves_clocks_and_no_words_and_none_come_back(post):
     with post.store.read() as connection:
         told = events_of(connection, now.action_id)
     assert not any("Ana was" in (event.detail or "") for event in told)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_words_that_are_erased_while_news_are_written_down_do_not_come_back(post):
+    began = opened(post)
+    at = began.opened_at + HOUR
+    news = standing(state="closed", at=at, closed_at=at, cause="Ana was angry")
+    take = lambda c: followup.take_news(c, post.world.workspace, "desk", [news], at)  # noqa: E731
+    with ThreadPoolExecutor(1) as other:
+        with post.store.engine.begin() as connection:
+            forgetting.empty_response(connection, began.response_id, at)
+            told = other.submit(post.store.write, take)
+            wait_until_somebody_waits(post)
+        assert told.result(30) == 1
+    assert (case(post).state, case(post).cause) == ("closed", None)
+
+
+def wait_until_somebody_waits(post: Post) -> None:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(1000):
+        with post.store.engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits for the lock")
