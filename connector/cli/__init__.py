@@ -26,11 +26,11 @@ Exit codes
 _COMMANDS = {
     "init": ("connector.cli.init:init", "Write a first configuration to start from."),
     "check": ("connector.cli.check:check", "Check configuration, rules and templates."),
-    "run": ("connector.cli.run:run", "Receive, poll, decide and deliver."),
-    "web": ("connector.cli.web:web", "Only receive; workers do the rest."),
+    "run": ("connector.cli.run:run", "Receive, poll, decide, deliver, follow up; serve the pages."),
+    "web": ("connector.cli.web:web", "Receive and serve the pages; workers do the rest."),
     "worker": (
         "connector.cli.worker:worker",
-        "Only poll, decide and deliver; as many as you like.",
+        "Poll, decide, deliver, follow up; as many as you like.",
     ),
     "beat": ("connector.cli.beat:beat", "Wake the workers on schedule."),
     "demo": ("connector.cli.demo:demo", "Watch it work against stand-ins of every vendor."),
@@ -44,7 +44,7 @@ _COMMANDS = {
     "cases": ("connector.cli.cases:cases", "What became of tickets and tasks; who is waiting."),
     "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
-    "report": ("connector.cli.report:report", "NPS with its interval; coverage without gaps."),
+    "report": ("connector.cli.report:report", "NPS, loop, load, lift, coverage: with n and interval."),
     "bounces": ("connector.cli.bounces:bounces", "Read a mail that came back, from a pipe."),
     "suppressions": (
         "connector.cli.suppressions:suppressions",
