@@ -26,7 +26,7 @@ Exit codes
 _COMMANDS = {
     "init": ("connector.cli.init:init", "Write a first configuration to start from."),
     "check": ("connector.cli.check:check", "Check configuration, rules and templates."),
-    "run": ("connector.cli.run:run", "Receive, poll, decide, deliver, follow up; serve the pages."),
+    "run": ("connector.cli.run:run", "Receive, decide, deliver, follow up; serve pages."),
     "web": ("connector.cli.web:web", "Receive and serve the pages; workers do the rest."),
     "worker": (
         "connector.cli.worker:worker",
