@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 REACH_MILLISECONDS = 300.0
 _TIMES = 40
 _PATHS = (
+    "/today",
+    "/loop",
+    "/loop?weeks=52",
+    "/deliveries",
+    "/deliveries?state=parked",
     "/programme?last=365d&by=source",
     "/verbatims?words=refund",
     "/customers?q=first7+last77",
