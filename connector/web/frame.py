@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Served = Callable[[Request], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
+_DOOR_THREADS = 2
 
 _MESSAGES = {
     403: ("Not allowed", "Your role does not allow this. An administrator can change it."),
@@ -60,6 +61,7 @@ class Frame:
         self.home = self.navigation[0][1] if self.navigation else "/sign-in"
         self.guarded: dict[Served, Role | None] = {}  # every endpoint and whom it is for
         self._threads = Threads()
+        self._door = Threads(_DOOR_THREADS)  # strangers must not keep people waiting
         self.environment = Environment(
             loader=PackageLoader("connector.web"),
             autoescape=True,
@@ -119,12 +121,14 @@ class Frame:
         return self._served(endpoint, None)
 
     def _served(self, endpoint: Endpoint, needed: Role | None) -> Served:
+        threads = self._threads if needed else self._door
+
         async def served(request: Request) -> Response:
             request.state.visitor = None
             try:
                 request.state.form = await read_form(request)
                 answer = functools.partial(self._answer, request, endpoint, needed)
-                response = await self._threads.run(answer)
+                response = await threads.run(answer)
             except HTTPException as error:
                 response = self.message(request, error.status_code, error.detail)
             except Busy:
@@ -169,8 +173,12 @@ class Frame:
 
     def _stranger(self, request: Request) -> Response:
         if self.gate.by_proxy:
-            text = "The proxy before this server has to sign you in; it has named nobody, or a role"
-            return self.message(request, 403, f"{text} that does not exist. See docs/dashboard.md.")
+            text = (
+                "The proxy before this server has to sign you in; it has named nobody, no role, or"
+            )
+            return self.message(
+                request, 403, f"{text} one that does not exist. See docs/operating.md."
+            )
         if "hx-request" in request.headers:  # a page that refreshes itself: all of it has to go
             return Response(status_code=401, headers={"HX-Refresh": "true"})
         if request.method not in ("GET", "HEAD"):

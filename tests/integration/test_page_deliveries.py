@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from connector.store import auditing, deliveries, outbox, sending
-from connector.store.tables import accounts, actions
+from connector.store.tables import accounts, actions, audit
 from tests.integration.conftest import SECRET, World
 from tests.integration.web_visitor import Visitor, signed_in
 from tests.seeding import seed
@@ -219,6 +219,9 @@ def test_a_pause_by_a_person_ends_only_by_a_person(operator: Visitor, world: Wor
         row = connection.execute(select(accounts).where(accounts.c.account == account)).one()
     assert (row.paused_by, row.reason) == (None, None)
     assert [what for _, what, _ in audited(world)[:2]] == ["resumed", "paused"]
+    with store.read() as connection:
+        noted = connection.scalars(select(audit.c.detail).where(audit.c.detail.is_not(None)))
+        assert "they migrate" not in "\n".join(noted)  # it may name a person
 
 
 def test_a_pause_of_the_vendor_can_be_ended_early(operator: Visitor, world: World) -> None:

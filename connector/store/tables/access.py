@@ -54,7 +54,7 @@ sign_in_attempts = Table(
     metadata,
     Column("subject", String(64), primary_key=True),
     Column("attempts", Integer, nullable=False),
-    Column("since", UtcTime, nullable=False),
+    Column("since", UtcTime, nullable=False, index=True),
 )
 
 # Who did what. It holds no word of a customer.

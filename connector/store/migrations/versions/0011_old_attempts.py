@@ -1,0 +1,12 @@
+"""finding the attempts to sign in that are over"""
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index(op.f("ix_sign_in_attempts_since"), "sign_in_attempts", ["since"])
