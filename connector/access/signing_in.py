@@ -100,7 +100,7 @@ def sign_out(store: Store, token: str, name: str, now: datetime) -> None:
 
 
 def _count(connection: Connection, limits: dict[str, int], now: datetime) -> datetime | None:
-    """When it may be tried again, where it was tried too often; what follows is not counted then."""
+    """When it may be tried again, where it was tried too often; the rest is not counted then."""
     for subject, most in limits.items():
         attempts, ends = throttling.count_attempt(connection, subject, now, WINDOW)
         if attempts > most:

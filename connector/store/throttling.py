@@ -22,7 +22,7 @@ _KEPT = timedelta(hours=1)  # longer than any window
 def blocked_until(
     connection: Connection, limits: Mapping[str, int], now: datetime, window: timedelta
 ) -> datetime | None:
-    """When all of these may be tried again; None where they may be now. `limits`: subject -> most."""
+    """When all of these may be tried again, None where now. `limits`: subject -> most."""
     table = sign_in_attempts
     counted = select(table).where(table.c.subject.in_(limits), table.c.since > now - window)
     ends = [

@@ -21,6 +21,12 @@ def operator(world: World) -> Visitor:
     return signed_in(world, "operator")
 
 
+@pytest.fixture
+def admin(world: World) -> Visitor:
+    seed(world)
+    return signed_in(world, "admin")
+
+
 def in_state(world: World, state: str) -> list[int]:
     return [row.id for row in world.actions() if row.state == state]
 
@@ -195,24 +201,24 @@ def claimed(world: World, sink: str) -> set[int]:
     return {row.id for row in rows}
 
 
-def test_a_pause_by_a_person_ends_only_by_a_person(operator: Visitor, world: World) -> None:
+def test_a_pause_by_a_person_ends_only_by_a_person(admin: Visitor, world: World) -> None:
     store, account = world.workspace.store, world.workspace.accounts["desk"]
     parked = [row.id for row in world.actions() if (row.sink, row.state) == ("desk", "parked")]
     where = "/deliveries/accounts"
-    operator.post(f"{where}/pause", where, account=account, reason="they migrate")
+    admin.post(f"{where}/pause", where, account=account, reason="they migrate")
     store.write(lambda c: outbox.retry(c, parked, world.now))
     store.write(lambda c: outbox.resume_account(c, account, world.now + timedelta(days=300)))
     until = world.now + timedelta(minutes=1)
     store.write(lambda c: outbox.pause_account(c, account, until, "429"))
     world.now += timedelta(days=300)
 
-    page = operator.get(where)
+    page = admin.get(where)
     assert page.status_code == 303  # the session is over long since
-    operator.sign_in("operator")
-    assert "By operator, until a person resumes it: they migrate" in operator.get(where).text
+    admin.sign_in("admin")
+    assert "By admin, until a person resumes it: they migrate" in admin.get(where).text
     assert claimed(world, "desk") == set()
 
-    operator.post(f"{where}/resume", where, account=account)
+    admin.post(f"{where}/resume", where, account=account)
 
     assert claimed(world, "desk") == set(parked)
     with store.read() as connection:
@@ -224,16 +230,16 @@ def test_a_pause_by_a_person_ends_only_by_a_person(operator: Visitor, world: Wor
         assert "they migrate" not in "\n".join(noted)  # it may name a person
 
 
-def test_a_pause_of_the_vendor_can_be_ended_early(operator: Visitor, world: World) -> None:
+def test_a_pause_of_the_vendor_can_be_ended_early(admin: Visitor, world: World) -> None:
     account = world.workspace.accounts["desk"]
     row = {"account": account, "paused_until": world.now + timedelta(hours=5), "reason": "401"}
     world.workspace.store.write(lambda c: c.execute(insert(accounts).values(**row)))
     assert claimed(world, "desk") == set()
 
-    operator.post("/deliveries/accounts/resume", "/deliveries/accounts", account=account)
+    admin.post("/deliveries/accounts/resume", "/deliveries/accounts", account=account)
 
-    assert "paused" not in operator.get("/deliveries/accounts").text.partition(account)[2][:80]
-    unknown = operator.post("/deliveries/accounts/pause", "/today", account="zendesk:other")
+    assert "paused" not in admin.get("/deliveries/accounts").text.partition(account)[2][:80]
+    unknown = admin.post("/deliveries/accounts/pause", "/today", account="zendesk:other")
     assert unknown.status_code == 404
 
 

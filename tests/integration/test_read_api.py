@@ -22,7 +22,7 @@ class Program:
 
     def __init__(self, world: World) -> None:
         self.visitor = Visitor(world)
-        self.token = people.add_token(world.workspace.store, "bi", "viewer", "test", world.now)
+        self.token = people.add_token(world.workspace.store, "bi", "test", world.now)
 
     def get(self, path: str, **query: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"}

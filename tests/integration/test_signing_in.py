@@ -74,7 +74,7 @@ def test_what_is_wrong_is_told_alike_and_gives_no_session(world, name, password)
 def test_what_is_stored_lets_nobody_in(world: World) -> None:
     visitor = signed_in(world, "viewer")
     token = visitor.web.cookies["connector"]
-    secret = people.add_token(world.workspace.store, "bi", "viewer", "test", world.now)
+    secret = people.add_token(world.workspace.store, "bi", "test", world.now)
 
     with world.workspace.store.read() as connection:
         rows = [
@@ -155,10 +155,10 @@ def test_a_new_password_and_disabling_sign_out_everywhere(world: World, change: 
 
 
 def test_a_new_role_counts_from_the_next_click_on(world: World) -> None:
-    visitor = signed_in(world, "operator")
+    visitor = signed_in(world, "admin")
     assert "Pause" in visitor.get("/deliveries/accounts").text
 
-    people.set_role(world.workspace.store, "operator", "viewer", "test", world.now)
+    people.set_role(world.workspace.store, "admin", "operator", "test", world.now)
 
     assert "Pause …" not in visitor.get("/deliveries/accounts").text
 
@@ -349,6 +349,7 @@ def test_users_and_tokens_are_made_changed_and_listed_by_command(
     assert '"disabled": true' in printed
     assert "argon2" not in printed
     assert call("users", "role", "nobody", "--role", "viewer")[0] == 1
+    assert call("tokens", "add", "bi", "--role", "admin")[0] == 2  # a token reads, nothing else
     code, token, _ = call("tokens", "add", "bi")
     assert code == 0
     visitor = Visitor(world)
