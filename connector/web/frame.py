@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from connector.store.database import StoreDown
 from connector.web import wording
 from connector.web.gate import FORM_FIELD, Gate
+from connector.web.parameters import make_storable
 from connector.web.safety import place_here, protect, read_form
 from connector.web.static_files import StaticFiles
 from connector.web.threads import Busy, Threads
@@ -126,6 +127,7 @@ class Frame:
         async def served(request: Request) -> Response:
             request.state.visitor = None
             try:
+                make_storable(request)
                 request.state.form = await read_form(request)
                 answer = functools.partial(self._answer, request, endpoint, needed)
                 response = await threads.run(answer)

@@ -5,13 +5,22 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from connector.domain import CaseState, Segment
 from connector.states import ACTION_STATES
 from connector.store.counting import Period
 from connector.text import did_you_mean
+from connector.web.parameters import is_plausible
 
+
+def _plausible(moment: datetime) -> datetime:
+    if not is_plausible(moment):
+        raise ValueError("the year has to be between 1970 and 9998")
+    return moment
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
 _After = Annotated[str, Field("", max_length=200, description="`next` of the page before")]
 _USUAL = timedelta(days=30)
 
@@ -36,8 +45,8 @@ class Responses(Paged):
     survey: str | None = None
     segment: Segment | None = None
     customer_id: str | None = None
-    since: AwareDatetime | None = Field(None, description="received since then")
-    until: AwareDatetime | None = Field(None, description="received before then")
+    since: _Moment | None = Field(None, description="received since then")
+    until: _Moment | None = Field(None, description="received before then")
 
 
 class Cases(Paged):
@@ -75,8 +84,8 @@ class Alarms(Paged):
 
 
 class Window(Query):
-    since: AwareDatetime | None = Field(None, description="by default 30 days before `until`")
-    until: AwareDatetime | None = Field(None, description="by default now")
+    since: _Moment | None = Field(None, description="by default 30 days before `until`")
+    until: _Moment | None = Field(None, description="by default now")
 
     def period(self, now: datetime) -> Period:
         until = self.until or now

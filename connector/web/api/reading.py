@@ -10,6 +10,7 @@ from connector.reports import coverage, running, telling
 from connector.reports.grouping import grouping
 from connector.reports.nps import Question, TooManyGroups, report
 from connector.store import deliveries, paging
+from connector.web import parameters
 from connector.web.api import asking, cursors, models
 from connector.web.api.errors import NotFound, Wrong
 
@@ -59,8 +60,7 @@ class Reading:
         return models.Page(items=[_action(row) for row in page.rows], next=further)
 
     def action(self, id: str) -> models.Action:
-        number = int(id) if id.isascii() and id.isdigit() and len(id) < 19 else 0
-        row = deliveries.one(self.connection, number)
+        row = deliveries.one(self.connection, parameters.whole(id) or 0)
         if row is None:
             raise NotFound("there is no such action")
         return _action(row)

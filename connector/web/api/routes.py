@@ -19,6 +19,7 @@ from connector.web.api.document import document
 from connector.web.api.errors import NotFound, Wrong
 from connector.web.api.operations import OPERATIONS, ROOT, Operation
 from connector.web.api.reading import Reading
+from connector.web.parameters import make_storable
 from connector.web.safety import protect
 from connector.web.threads import Busy, Threads
 
@@ -59,6 +60,7 @@ class _Api:
         """For who has a token; the document also for who is signed in."""
 
         async def served(request: Request) -> Response:
+            make_storable(request)
             try:
                 response = await self._threads.run(functools.partial(self._safe, answer, request))
             except Busy:

@@ -13,6 +13,7 @@ from connector.reports.running import sinks
 from connector.states import ACTION_STATES
 from connector.store import deliveries
 from connector.store.deliveries import Filter
+from connector.web import parameters
 from connector.web.pages import delivering
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ class _Deliveries:
         self.workspace = frame.workspace
 
     def list(self, request: Request) -> Response:
-        asked = {name: request.query_params.get(name, "").strip()[:200] for name in _FIELDS}
+        asked = {name: parameters.text(request.query_params, name) for name in _FIELDS}
         if asked["state"] not in ("", *ACTION_STATES):
             raise HTTPException(400, f"There are no such states; {', '.join(ACTION_STATES)} exist.")
-        before = _number(request.query_params.get("before", ""))
+        before = parameters.number(request.query_params, "before")
         configured = list(self.workspace.settings.sinks)
         with self.workspace.store.read() as connection:
             page = deliveries.page(connection, Filter(**asked), configured, before, _LISTED)
@@ -86,7 +87,3 @@ class _Deliveries:
         return self.frame.page(
             request, "accounts.html", accounts=found, said=delivering.said(request)
         )
-
-
-def _number(told: str) -> int | None:
-    return int(told) if told.isascii() and told.isdigit() and len(told) < 19 else None

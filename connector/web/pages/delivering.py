@@ -13,6 +13,7 @@ from starlette.routing import Route
 from connector import intervening
 from connector.store import browsing
 from connector.text import one_line
+from connector.web import parameters
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -89,7 +90,7 @@ class _Doing:
     def retry_all(self, request: Request) -> Response:
         """Those that the page has listed; what was parked since is not meant."""
         told = self.frame.form(request).get("actions", "").split(",")
-        ids = [int(one) for one in told[:_MOST_AT_ONCE] if one.isascii() and one.isdigit()]
+        ids = [id for id in map(parameters.whole, told[:_MOST_AT_ONCE]) if id is not None]
         if not ids:
             raise HTTPException(400, "No action is named.")
         done = self.store.write(self._by(request, intervening.retry, ids))
