@@ -6,8 +6,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
+from connector.access import people
 from connector.store import auditing, deliveries, outbox, sending
 from connector.store.tables import accounts, actions, audit
 from tests.integration.conftest import SECRET, World
@@ -69,6 +70,28 @@ def test_the_beginning_of_a_response_and_a_customer_find_their_actions(operator,
     assert listed(operator.get(f"/deliveries?response={row.response_id}").text) == mine
     assert listed(operator.get(f"/deliveries?customer={row.customer_id}").text) == mine
     assert listed(operator.get("/deliveries?response=zz").text) == []
+
+
+@pytest.mark.parametrize("state", ["parked", "in_doubt", "held"])
+def test_what_a_sink_left_that_is_not_configured_any_more_is_seen(admin, world, state) -> None:
+    mine = [row.id for row in world.actions() if row.sink == "desk"][:2]
+    changed = update(actions).where(actions.c.id.in_(mine)).values(state=state, error=None)
+    world.workspace.store.write(lambda c: c.execute(changed))
+    settings = world.workspace.settings
+    sinks = {name: sink for name, sink in settings.sinks.items() if name != "desk"}
+    world.workspace.settings = settings.model_copy(update={"sinks": sinks})
+    visitor = Visitor(world)
+    visitor.sign_in("admin")
+    token = people.add_token(world.workspace.store, "bi", "test", world.now)
+
+    page = visitor.get(f"/deliveries?state={state}").text
+    headers = {"Authorization": f"Bearer {token}"}
+    told = visitor.get(f"/api/v1/actions?state={state}&limit=500", headers=headers).json()
+
+    assert set(mine) <= set(listed(page))
+    assert set(mine) <= {one["id"] for one in told["items"]}
+    assert "<option>desk</option>" in page
+    assert ("Release the 2 that a flood from app holds" in page) is (state == "held")
 
 
 @pytest.mark.parametrize("query", ["state=none", "state=done'--"])

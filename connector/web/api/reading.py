@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from connector.reports import coverage, running, telling
 from connector.reports.grouping import grouping
 from connector.reports.nps import Question, TooManyGroups, report
-from connector.store import deliveries, paging
+from connector.store import browsing, deliveries, paging
 from connector.web import parameters
 from connector.web.api import asking, cursors, models
 from connector.web.api.errors import NotFound, Wrong
@@ -53,7 +53,7 @@ class Reading:
     def actions(self, query: asking.Actions) -> models.Page[models.Action]:
         asked = query.model_dump(exclude={"limit", "after", "customer_id"})
         chosen = deliveries.Filter(**asked, customer=query.customer_id)
-        sinks = list(self.workspace.settings.sinks)
+        sinks = browsing.all_sinks(self.connection, self.workspace.settings.sinks)
         before = cursors.number_of(query.after)
         page = deliveries.page(self.connection, chosen, sinks, before, query.limit)
         further = cursors.wrap(page.scanned_to) if page.scanned_to is not None else None

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from connector.reports.delivery import story
 from connector.reports.running import sinks
 from connector.states import ACTION_STATES
-from connector.store import deliveries
+from connector.store import browsing, deliveries
 from connector.store.deliveries import Filter
 from connector.web import parameters
 from connector.web.pages import delivering
@@ -47,10 +47,12 @@ class _Deliveries:
         if asked["state"] not in ("", *ACTION_STATES):
             raise HTTPException(400, f"There are no such states; {', '.join(ACTION_STATES)} exist.")
         before = parameters.number(request.query_params, "before")
-        configured = list(self.workspace.settings.sinks)
         with self.workspace.store.read() as connection:
-            page = deliveries.page(connection, Filter(**asked), configured, before, _LISTED)
-            held = deliveries.held_by_source(connection, configured)
+            sinks = browsing.all_sinks(connection, self.workspace.settings.sinks)
+            page = deliveries.page(connection, Filter(**asked), sinks, before, _LISTED)
+            held = {}
+            if asked["state"] == "held":
+                held = deliveries.held_by_source(connection, sinks)
         told = {name: value for name, value in asked.items() if value}
         older = page.scanned_to
         return self.frame.page(
@@ -59,8 +61,8 @@ class _Deliveries:
             rows=page.rows,
             asked=asked,
             states=ACTION_STATES,
-            sinks=configured,
-            held=held if asked["state"] == "held" else {},
+            sinks=sinks,
+            held=held,
             older=f"{PATH}?{urlencode({**told, 'before': older})}" if older else "",
             newest=f"{PATH}?{urlencode(told)}" if before is not None else "",
             filtered=bool(told),
