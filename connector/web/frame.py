@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from connector.store.database import StoreDown
+from connector.store.deadlines import TooSlow, at_most
 from connector.web import wording
 from connector.web.gate import FORM_FIELD, Gate
 from connector.web.parameters import make_storable
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _DOOR_THREADS = 2
+_MOST_SECONDS = 10.0  # of the database, for one page
 
 _MESSAGES = {
     403: ("Not allowed", "Your role does not allow this. An administrator can change it."),
@@ -42,6 +44,7 @@ _MESSAGES = {
     500: ("A mistake of ours", "This page failed. The log says where; please report it."),
     503: ("Not now", "The database does not answer. Webhooks are refused too, and come again."),
 }
+_TOO_SLOW = "This takes the database too long. Choose less time, or a narrower filter."
 _FORGED = "This form is too old, or another site has sent it. Go back, reload, and try again."
 
 
@@ -144,7 +147,11 @@ class Frame:
     def _answer(self, request: Request, endpoint: Endpoint, needed: Role | None) -> Response:
         """In a thread of the pages."""
         try:
-            response = self._admit(request, needed) or endpoint(request)
+            with at_most(_MOST_SECONDS):
+                response = self._admit(request, needed) or endpoint(request)
+        except TooSlow:
+            log.warning("a page took the database too long and was stopped")
+            response = self.message(request, 503, _TOO_SLOW, "Too much at once")
         except StoreDown:
             response = self.message(request, 503)
         except HTTPException as error:

@@ -11,6 +11,7 @@ from connector.domain import CaseState, Segment
 from connector.states import ACTION_STATES
 from connector.store.counting import Period
 from connector.text import did_you_mean
+from connector.web.api.errors import Wrong
 from connector.web.parameters import is_plausible
 
 
@@ -23,6 +24,7 @@ def _plausible(moment: datetime) -> datetime:
 _Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
 _After = Annotated[str, Field("", max_length=200, description="`next` of the page before")]
 _USUAL = timedelta(days=30)
+LONGEST = timedelta(days=400)  # of a report
 
 
 class Query(BaseModel):
@@ -34,6 +36,8 @@ class Nothing(Query):
 
 
 class Paged(Query):
+    """A page may hold fewer than `limit`, or none, and still have a `next`."""
+
     limit: int = Field(50, ge=1, le=500)
     after: _After = ""
 
@@ -59,7 +63,7 @@ class Cases(Paged):
 
 
 class Actions(Paged):
-    """The newest first. A page may hold fewer than `limit`, or none, and still have a `next`."""
+    """The newest first."""
 
     state: str = Field("", description=", ".join(ACTION_STATES))
     sink: str = ""
@@ -84,12 +88,18 @@ class Alarms(Paged):
 
 
 class Window(Query):
-    since: _Moment | None = Field(None, description="by default 30 days before `until`")
+    since: _Moment | None = Field(
+        None, description=f"by default 30 days before `until`, {LONGEST.days} at most"
+    )
     until: _Moment | None = Field(None, description="by default now")
 
     def period(self, now: datetime) -> Period:
+        """Raises Wrong."""
         until = self.until or now
-        return Period(self.since or until - _USUAL, until)
+        since = self.since or until - _USUAL
+        if until - since > LONGEST:
+            raise Wrong(f"since: {LONGEST.days} days before `until` at most")
+        return Period(since, until)
 
 
 class Nps(Window):

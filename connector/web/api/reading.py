@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,10 +33,10 @@ class Reading:
             include={"source", "survey", "segment", "customer_id"}, exclude_none=True
         )
         after = cursors.moment_of(query.after)
-        rows = paging.responses_before(
-            self.connection, equal, query.limit + 1, query.since, query.until, after
+        found = paging.responses_before(
+            self.connection, equal, query.limit, query.since, query.until, after
         )
-        return _page(rows, query.limit, _response, lambda row: (row.received_at, row.id))
+        return _page(found, _response)
 
     def response(self, id: str) -> models.Response:
         row = paging.response(self.connection, id)
@@ -47,8 +47,9 @@ class Reading:
     def cases(self, query: asking.Cases) -> models.Page[models.Case]:
         equal = query.model_dump(include={"state", "sink", "segment"}, exclude_none=True)
         after = cursors.number_of(query.after)
-        rows = paging.cases_before(self.connection, equal, query.untouched, query.limit + 1, after)
-        return _page(rows, query.limit, _case, lambda row: (row.action_id,))
+        key = (after,) if after is not None else None
+        found = paging.cases_before(self.connection, equal, query.untouched, query.limit, key)
+        return _page(found, _case)
 
     def actions(self, query: asking.Actions) -> models.Page[models.Action]:
         asked = query.model_dump(exclude={"limit", "after", "customer_id"})
@@ -67,8 +68,9 @@ class Reading:
 
     def alarms(self, query: asking.Alarms) -> models.Page[models.Alarm]:
         after = cursors.number_of(query.after)
-        rows = paging.alarms_before(self.connection, query.open == "all", query.limit + 1, after)
-        return _page(rows, query.limit, _alarm, lambda row: (row.id,))
+        key = (after,) if after is not None else None
+        found = paging.alarms_before(self.connection, query.open == "all", query.limit, key)
+        return _page(found, _alarm)
 
     def nps(self, query: asking.Nps) -> models.Nps:
         settings = self.workspace.settings
@@ -106,15 +108,9 @@ class Reading:
         )
 
 
-def _page(
-    rows: Sequence[Any],
-    limit: int,
-    told: Callable[[Any], T],
-    key: Callable[[Any], tuple[object, ...]],
-) -> models.Page[T]:
-    """One row more than `limit` was asked for, so as to know whether there is a next page."""
-    further = cursors.wrap(*key(rows[limit - 1])) if len(rows) > limit else None
-    return models.Page(items=[told(row) for row in rows[:limit]], next=further)
+def _page(found: paging.Page, told: Callable[[Any], T]) -> models.Page[T]:
+    further = cursors.wrap(*found.further) if found.further is not None else None
+    return models.Page(items=[told(row) for row in found.rows], next=further)
 
 
 def _response(row: Any) -> models.Response:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from connector.access.tokens import is_valid
 from connector.store.database import StoreDown
+from connector.store.deadlines import TooSlow, at_most
 from connector.web.api.cursors import BadCursor
 from connector.web.api.document import document
 from connector.web.api.errors import NotFound, Wrong
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _ASK = "send a token: Authorization: Bearer TOKEN (connector tokens add NAME makes one)"
 PAGE = "/api/"
+_MOST_SECONDS = 30.0  # of the database, for one question
 
 
 def routes(frame: Frame) -> list[Route]:
@@ -76,7 +78,10 @@ class _Api:
         try:
             if not self._may(request, now, also_people=answer == self.described):
                 return _error(401, _ASK)
-            return answer(request)
+            with at_most(_MOST_SECONDS):
+                return answer(request)
+        except TooSlow:
+            return _error(503, "this takes the database too long: ask for less")
         except StoreDown:
             return _error(503, "the database does not answer")
         except NotFound as error:
