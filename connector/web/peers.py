@@ -50,7 +50,7 @@ def network_of(address: str) -> str:
     try:
         found = ip_address(address)
     except ValueError:
-        return address
+        return "an unknown address"  # else whoever may write anything would never be the same
     if isinstance(found, IPv6Address):
         if found.ipv4_mapped:
             return str(found.ipv4_mapped)

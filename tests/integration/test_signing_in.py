@@ -219,14 +219,17 @@ def test_attempts_are_counted_for_an_address_whatever_the_name(world: World) -> 
     assert visitor.sign_in("ada").status_code == 429
 
 
-@pytest.mark.parametrize("told", ["203.0.113.9:{}", "[2001:db8::1]:{}", "::ffff:203.0.113.9"])
+TOLD = ["203.0.113.9:{}", "[2001:db8::1]:{}", "::ffff:203.0.113.9", "nonsense-{}"]
+
+
+@pytest.mark.parametrize("told", TOLD)
 def test_the_port_of_a_connection_is_no_part_of_its_address(world, monkeypatch, told) -> None:
     monkeypatch.setattr(signing_in, "TRIES_PER_ADDRESS", 3)
     for number in range(3):
         visitor = from_address(world, told.format(50000 + number))
         assert visitor.sign_in(f"guess{number}", "x").status_code == 401
 
-    plain = "2001:db8::2" if "[" in told else "203.0.113.9"
+    plain = {"[": "2001:db8::2", "n": "other nonsense"}.get(told[0], "203.0.113.9")
     assert from_address(world, plain).sign_in("guess", "x").status_code == 429
 
 
