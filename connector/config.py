@@ -53,7 +53,7 @@ class Dashboard(Value):
         (), description="whose X-Forwarded-For and, with sign_in: proxy, whose names are believed"
     )
     user_header: str = Field("X-Forwarded-User", description="who it is, by such a proxy")
-    role_header: str = Field("", description="their role, by such a proxy")
+    role_header: str = Field("", description="their role, by such a proxy; without it nobody")
     default_role: Role = Field("viewer", description="where role_header is not set")
 
 

@@ -67,8 +67,9 @@ def release_restored(
 
 
 def pause(connection: Connection, account: str, by: str, reason: str, now: datetime) -> None:
+    """The reason is kept with the account alone: a note outlives what it may say of a person."""
     outbox.pause_by_person(connection, account, one_line(by, 60), one_line(reason, 300))
-    auditing.note(connection, by, "paused", f"account {account}", now, one_line(reason, 300))
+    auditing.note(connection, by, "paused", f"account {account}", now)
 
 
 def resume(connection: Connection, account: str, by: str, now: datetime) -> bool:

@@ -83,14 +83,14 @@ def _check_password(password: str, name: str) -> None:
         raise Refused(wrong)
 
 
-def add_token(store: Store, name: str, role: Role, by: str, now: datetime) -> str:
+def add_token(store: Store, name: str, by: str, now: datetime) -> str:
     """The token, which is told once: there is only its hash."""
     token = _PREFIX + secrets.token_urlsafe(32)
     label = one_line(name, 100)
 
     def add(connection: Connection) -> None:
-        number = tokens.add_token(connection, label, token_hash(token), role, now)
-        auditing.note(connection, by, "added token", f"token {number}", now, f"{label}, {role}")
+        number = tokens.add_token(connection, label, token_hash(token), now)
+        auditing.note(connection, by, "added token", f"token {number}", now, label)
 
     store.write(add)
     return token

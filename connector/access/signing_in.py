@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from connector.store import Store
 
 WINDOW = timedelta(minutes=15)
-TRIES_PER_NAME = 10
+TRIES_PER_NAME = 10  # from one address: a stranger must not keep the owner of a name out
+TRIES_PER_NAME_ANYWHERE = 100
 TRIES_PER_ADDRESS = 30
 _RENEWED = timedelta(minutes=1)  # how exactly it is known when a session was last used
 
@@ -40,14 +41,17 @@ def sign_in(
     """Attempts count before the password is looked at, so that many at once are no way around."""
     name = cleaned_name(name)
     limits = {
-        hashed("sign-in name", name): TRIES_PER_NAME,
         hashed("sign-in address", address): TRIES_PER_ADDRESS,
+        hashed("sign-in name at address", name, address): TRIES_PER_NAME,
+        hashed("sign-in name", name): TRIES_PER_NAME_ANYWHERE,
     }
-    again_at = store.write(lambda c: _count(c, limits, now))
+    with store.read() as connection:
+        again_at = throttling.blocked_until(connection, limits, now, WINDOW)
+        user = users.find_user(connection, name)
+    # Whoever is refused writes nothing: there is one writer, and anybody can be refused.
+    again_at = again_at or store.write(lambda c: _count(c, limits, now))
     if again_at is not None:
         return SignedIn(again_at=again_at)
-    with store.read() as connection:
-        user = users.find_user(connection, name)
     if not is_right(password, user and user.password_hash) or user.disabled:
         return SignedIn()
     token = secrets.token_urlsafe(32)
@@ -59,9 +63,10 @@ def sign_in(
         )
         if still:
             users.begin_session(connection, session_hash(token), name, now, now + lasts)
-            by_name, by_address = limits
-            throttling.forget_attempts(connection, by_name)
-            throttling.take_back_attempt(connection, by_address)
+            by_address, by_both, by_name = limits
+            throttling.forget_attempts(connection, by_both)
+            for subject in (by_address, by_name):
+                throttling.take_back_attempt(connection, subject)
             auditing.note(connection, name, "signed in", f"user {name}", now)
         return still
 
@@ -95,11 +100,9 @@ def sign_out(store: Store, token: str, name: str, now: datetime) -> None:
 
 
 def _count(connection: Connection, limits: dict[str, int], now: datetime) -> datetime | None:
-    """When it may be tried again, where it was tried too often."""
-    throttling.forget_old_attempts(connection, now)
-    blocked = []
+    """When it may be tried again, where it was tried too often; the rest is not counted then."""
     for subject, most in limits.items():
         attempts, ends = throttling.count_attempt(connection, subject, now, WINDOW)
         if attempts > most:
-            blocked.append(ends)
-    return max(blocked, default=None)
+            return ends
+    return None

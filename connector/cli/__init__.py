@@ -44,7 +44,10 @@ _COMMANDS = {
     "cases": ("connector.cli.cases:cases", "What became of tickets and tasks; who is waiting."),
     "alarms": ("connector.cli.alarms:alarms", "List alarms; end what was looked after."),
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
-    "report": ("connector.cli.report:report", "NPS, loop, load, lift, coverage: with n and interval."),
+    "report": (
+        "connector.cli.report:report",
+        "NPS, loop, load, lift, coverage: with n and interval.",
+    ),
     "bounces": ("connector.cli.bounces:bounces", "Read a mail that came back, from a pipe."),
     "suppressions": (
         "connector.cli.suppressions:suppressions",

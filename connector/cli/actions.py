@@ -56,7 +56,7 @@ def list_(
 
     with looking(ctx) as here, here.store.read() as connection:
         if sink not in (None, *here.outline.sinks):
-            check_known("sink", sink, [*here.outline.sinks, *browsing.sinks_seen(connection)])
+            check_known("sink", sink, browsing.all_sinks(connection, here.outline.sinks))
         whole = find_response(connection, response) if response else None
         rows = browsing.list_actions(connection, state, sink, whole, limit, since)
     if as_json:

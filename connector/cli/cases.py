@@ -55,7 +55,7 @@ def list_(
     now = utc_now()
     with looking(ctx) as here, here.store.read() as connection:
         if sink not in (None, *here.outline.sinks):
-            check_known("sink", sink, [*here.outline.sinks, *browsing.sinks_seen(connection)])
+            check_known("sink", sink, browsing.all_sinks(connection, here.outline.sinks))
         rows = cases.listed(
             connection,
             state or cases.UNFINISHED,

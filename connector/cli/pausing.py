@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sink")
-@click.option("--note", default="", help="Why; it is shown and kept.")
+@click.option("--note", default="", help="Why; it is shown until it is resumed.")
 @click.option("--by", help="Who says so; by default you.")
 @click.pass_context
 def pause(ctx: click.Context, sink: str, note: str, by: str | None) -> None:

@@ -38,7 +38,7 @@ class Chosen(NamedTuple):
         """Raises ClickException for an id that is none of these, and for an unknown sink."""
         from connector.store import browsing, settling
 
-        known = dict.fromkeys([*here.outline.sinks, *browsing.sinks_seen(connection)])
+        known = browsing.all_sinks(connection, here.outline.sinks)
         check_known("sink", self.sink, known)
         states = browsing.states_of(connection, self.ids)
         wrong = [
@@ -176,7 +176,7 @@ def release(
     def work(connection: Connection) -> dict[str, int]:
         now, who = utc_now(), getpass.getuser()
         if restored:
-            check_known("sink", sink, [*here.outline.sinks, *browsing.sinks_seen(connection)])
+            check_known("sink", sink, browsing.all_sinks(connection, here.outline.sinks))
             return intervening.release_restored(connection, sink, who, now)
         known = dict.fromkeys([*here.outline.sources, *browsing.sources_seen(connection)])
         check_known("source", source, known)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING
 
 import click
 
 from connector.cli.common import as_json, looking, print_json, row_dict, utc_now
 from connector.cli.tables import print_table
-from connector.domain import ROLES
-
-if TYPE_CHECKING:
-    from connector.domain import Role
 
 
 @click.group()
@@ -22,14 +17,13 @@ def tokens() -> None:
 
 @tokens.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True)
 @click.pass_context
-def add(ctx: click.Context, name: str, role: Role) -> None:
-    """Make a token for the program NAME. It is printed once: we keep only its hash."""
+def add(ctx: click.Context, name: str) -> None:
+    """Make a token for the program NAME, which may read. It is printed once: we keep its hash."""
     from connector.access import people
 
     with looking(ctx) as here:
-        token = people.add_token(here.store, name, role, getpass.getuser(), utc_now())
+        token = people.add_token(here.store, name, getpass.getuser(), utc_now())
     click.echo(token)
     click.echo("Keep it: it is not shown again. Send it as: Authorization: Bearer …", err=True)
 
@@ -46,8 +40,8 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json([row_dict(row) for row in rows])
     elif rows:
-        columns = ("token", "name", "role", "made (UTC)", "last used (UTC)", "revoked (UTC)")
-        told = [(r.id, r.name, r.role, r.created_at, r.used_at, r.revoked_at) for r in rows]
+        columns = ("token", "name", "made (UTC)", "last used (UTC)", "revoked (UTC)")
+        told = [(r.id, r.name, r.created_at, r.used_at, r.revoked_at) for r in rows]
         print_table(columns, told)
     else:
         click.echo("There is no token yet; make one with: connector tokens add NAME")

@@ -37,7 +37,8 @@ def users() -> None:
 def add(ctx: click.Context, name: str, role: Role, password_file: Path | None) -> None:
     """Let NAME sign in. Asks for the password; it is never taken from the command line.
 
-    viewer: read. operator: also retry, resolve, release and pause. admin: also the rules.
+    viewer: read. operator: also retry, resolve, release, try rules. admin: also pause and resume
+    accounts.
     """
     from connector.access import people
 

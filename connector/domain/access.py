@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-# Each may do what those before it may. viewer: read. operator: retry, resolve, release, pause.
-# admin: whatever changes what is decided.
+# Each may do what those before it may. viewer: read. operator: retry, resolve, release, try rules.
+# admin: pause and resume accounts, which stops the work of everybody.
 Role = Literal["viewer", "operator", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 

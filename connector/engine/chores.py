@@ -1,5 +1,5 @@
 """What happens once a minute: alarms announced, overdue cases escalated, digests put together and
-mailed, silence noticed, retention applied, a heartbeat."""
+mailed, silence noticed, retention applied, old attempts to sign in forgotten, a heartbeat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.errors import ConnectorError
 from connector.escalating import escalate
 from connector.gaps import notice_gaps
 from connector.http import Session
-from connector.store import alarms, arrivals, next_answers, outbox
+from connector.store import alarms, arrivals, next_answers, outbox, throttling
 from connector.store.database import StoreDown
 from connector.text import hashed
 from connector.weekly import mail_weekly
@@ -53,6 +53,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
         lambda: store.write(lambda c: group_alerts(c, settings.sinks, now)),
         lambda: mail_weekly(workspace, now),
         lambda: apply_retention(store, settings, now),
+        lambda: store.write(lambda c: throttling.forget_old_attempts(c, now)),
         lambda: _heartbeat(settings.heartbeat_url),
     )
     rung: set[str] = set()

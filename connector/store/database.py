@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 
-from connector.store import writer
+from connector.store import deadlines, writer
 from connector.store.trouble import Collided, StoreDown, has_collided, is_down, translated
 
 if TYPE_CHECKING:
@@ -128,8 +128,13 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for reading; a snapshot for as long as it is held."""
-        with translated(), self.engine.connect() as connection:
+        """A connection for reading; a snapshot for as long as it is held.
+
+        Raises:
+            StoreDown: when the database is down.
+            TooSlow: when it takes longer than whoever asks may wait (`deadlines.at_most`).
+        """
+        with translated(), self.engine.connect() as connection, deadlines.bounded(connection):
             yield connection
 
     def close(self) -> None:

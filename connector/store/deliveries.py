@@ -53,7 +53,7 @@ class Page(NamedTuple):
 def page(
     connection: Connection, chosen: Filter, sinks: Sequence[str], before: int | None, limit: int
 ) -> Page:
-    """`sinks`: all that are configured; `before`: only actions with a smaller id."""
+    """`sinks`: all there are, configured or not; `before`: only actions with a smaller id."""
     if chosen.response or chosen.customer:
         ids = _narrowed(chosen)
     elif chosen.state in _FEW:

@@ -6,15 +6,31 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, delete, update
+from sqlalchemy import case, delete, select, update
 
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import sign_in_attempts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
-_KEPT = timedelta(days=1)
+_KEPT = timedelta(hours=1)  # longer than any window
+
+
+def blocked_until(
+    connection: Connection, limits: Mapping[str, int], now: datetime, window: timedelta
+) -> datetime | None:
+    """When all of these may be tried again, None where now. `limits`: subject -> most."""
+    table = sign_in_attempts
+    counted = select(table).where(table.c.subject.in_(limits), table.c.since > now - window)
+    ends = [
+        row.since + window
+        for row in connection.execute(counted)
+        if row.attempts >= limits[row.subject]
+    ]
+    return max(ends, default=None)
 
 
 def count_attempt(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _PLAIN = tuple(column for column in api_tokens.c if column.name != "token_hash")
 
 
-def add_token(connection: Connection, name: str, token_hash: str, role: str, now: datetime) -> int:
-    row = {"name": name, "token_hash": token_hash, "role": role, "created_at": now}
+def add_token(connection: Connection, name: str, token_hash: str, now: datetime) -> int:
+    row = {"name": name, "token_hash": token_hash, "created_at": now}
     number: int = connection.execute(
         insert(api_tokens).values(**row).returning(api_tokens.c.id)
     ).scalar_one()

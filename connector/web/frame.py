@@ -14,8 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from connector.store.database import StoreDown
+from connector.store.deadlines import TooSlow, at_most
 from connector.web import wording
 from connector.web.gate import FORM_FIELD, Gate
+from connector.web.parameters import make_storable
 from connector.web.safety import place_here, protect, read_form
 from connector.web.static_files import StaticFiles
 from connector.web.threads import Busy, Threads
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     Served = Callable[[Request], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
+_DOOR_THREADS = 2
+_MOST_SECONDS = 10.0  # of the database, for one page
 
 _MESSAGES = {
     403: ("Not allowed", "Your role does not allow this. An administrator can change it."),
@@ -40,6 +44,7 @@ _MESSAGES = {
     500: ("A mistake of ours", "This page failed. The log says where; please report it."),
     503: ("Not now", "The database does not answer. Webhooks are refused too, and come again."),
 }
+_TOO_SLOW = "This takes the database too long. Choose less time, or a narrower filter."
 _FORGED = "This form is too old, or another site has sent it. Go back, reload, and try again."
 
 
@@ -60,6 +65,7 @@ class Frame:
         self.home = self.navigation[0][1] if self.navigation else "/sign-in"
         self.guarded: dict[Served, Role | None] = {}  # every endpoint and whom it is for
         self._threads = Threads()
+        self._door = Threads(_DOOR_THREADS)  # strangers must not keep people waiting
         self.environment = Environment(
             loader=PackageLoader("connector.web"),
             autoescape=True,
@@ -119,12 +125,15 @@ class Frame:
         return self._served(endpoint, None)
 
     def _served(self, endpoint: Endpoint, needed: Role | None) -> Served:
+        threads = self._threads if needed else self._door
+
         async def served(request: Request) -> Response:
             request.state.visitor = None
             try:
+                make_storable(request)
                 request.state.form = await read_form(request)
                 answer = functools.partial(self._answer, request, endpoint, needed)
-                response = await self._threads.run(answer)
+                response = await threads.run(answer)
             except HTTPException as error:
                 response = self.message(request, error.status_code, error.detail)
             except Busy:
@@ -138,7 +147,11 @@ class Frame:
     def _answer(self, request: Request, endpoint: Endpoint, needed: Role | None) -> Response:
         """In a thread of the pages."""
         try:
-            response = self._admit(request, needed) or endpoint(request)
+            with at_most(_MOST_SECONDS):
+                response = self._admit(request, needed) or endpoint(request)
+        except TooSlow:
+            log.warning("a page took the database too long and was stopped")
+            response = self.message(request, 503, _TOO_SLOW, "Too much at once")
         except StoreDown:
             response = self.message(request, 503)
         except HTTPException as error:
@@ -169,8 +182,12 @@ class Frame:
 
     def _stranger(self, request: Request) -> Response:
         if self.gate.by_proxy:
-            text = "The proxy before this server has to sign you in; it has named nobody, or a role"
-            return self.message(request, 403, f"{text} that does not exist. See docs/dashboard.md.")
+            text = (
+                "The proxy before this server has to sign you in; it has named nobody, no role, or"
+            )
+            return self.message(
+                request, 403, f"{text} one that does not exist. See docs/operating.md."
+            )
         if "hx-request" in request.headers:  # a page that refreshes itself: all of it has to go
             return Response(status_code=401, headers={"HX-Refresh": "true"})
         if request.method not in ("GET", "HEAD"):

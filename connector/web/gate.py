@@ -57,7 +57,7 @@ class Gate:
         name = one_line(request.headers.get(self.settings.user_header, ""), 100)
         role: str = self.settings.default_role
         if self.settings.role_header:
-            role = request.headers.get(self.settings.role_header, role).strip().casefold()
+            role = request.headers.get(self.settings.role_header, "").strip().casefold()
         if not name or role not in ROLES:
             return None
         return Visitor(name=name, role=role, secret=self.form_secret(request))

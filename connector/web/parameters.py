@@ -5,12 +5,19 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.exceptions import HTTPException
+
+from connector.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from starlette.requests import Request
+
 LONGEST = 200
+_GREATEST = 2**63 - 1
 _PERIODS = {"30d": 30, "90d": 90, "180d": 180, "365d": 365}
 USUAL = "90d"
 
@@ -28,10 +35,30 @@ def text(query: Mapping[str, str], name: str) -> str:
 
 
 def number(query: Mapping[str, str], name: str) -> int | None:
+    return whole(text(query, name))
+
+
+def whole(told: str) -> int | None:
     """A whole number that a database takes."""
-    told = text(query, name)
     fits = told.isascii() and told.isdecimal() and len(told) <= 19
-    return int(told) if fits and int(told) < 2**63 else None
+    return int(told) if fits and int(told) <= _GREATEST else None
+
+
+def make_storable(request: Request) -> None:
+    """What no database takes is taken out of the address, before anything has read it.
+
+    Raises:
+        HTTPException: a number in the path is larger than that of any row.
+    """
+    scope = request.scope
+    if b"%00" in scope["query_string"]:
+        told = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        scope["query_string"] = urlencode([(storable(k), storable(v)) for k, v in told]).encode()
+    for name, value in scope["path_params"].items():
+        if isinstance(value, str):
+            scope["path_params"][name] = storable(value)
+        elif value > _GREATEST:
+            raise HTTPException(404)
 
 
 def days(query: Mapping[str, str], now: datetime, usual: str = USUAL) -> Days:
@@ -63,4 +90,9 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
         found = date.fromisoformat(text(query, name))
     except ValueError:
         return None
-    return found if 1970 <= found.year <= 9998 else None
+    return found if is_plausible(found) else None
+
+
+def is_plausible(day: date) -> bool:
+    """Far enough from both ends of the calendar to be moved and put into another zone."""
+    return 1970 <= day.year <= 9998

@@ -33,8 +33,16 @@ def client_address(request: Request, networks: Sequence[IPv4Network | IPv6Networ
         before = told.pop().strip()
         if not before:
             break
-        address = before[:100]
+        address = _without_port(before)[:100]
     return address
+
+
+def _without_port(told: str) -> str:
+    """`203.0.113.9:51234` and `[2001:db8::1]:443` are addresses with the port of one connection."""
+    if told.startswith("["):
+        return told[1:].partition("]")[0]
+    host, colon, _port = told.partition(":")
+    return host if colon and "." in host else told
 
 
 def network_of(address: str) -> str:
@@ -42,7 +50,9 @@ def network_of(address: str) -> str:
     try:
         found = ip_address(address)
     except ValueError:
-        return address
-    if isinstance(found, IPv6Address) and not found.ipv4_mapped:
-        return str(IPv6Network((found, 64), strict=False))
+        return "an unknown address"  # else whoever may write anything would never be the same
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped:
+            return str(found.ipv4_mapped)
+        return str(IPv6Network((int(found), 64), strict=False))
     return str(found)

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.exceptions import HTTPException
 
+from connector.text import storable
+
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
@@ -78,4 +80,4 @@ async def read_form(request: Request) -> dict[str, str]:
         fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=500)
     except ValueError as error:
         raise HTTPException(400, "This form cannot be read.") from error
-    return dict(fields)
+    return {storable(name): storable(value) for name, value in fields}

@@ -17,8 +17,8 @@ class Busy(Exception):
 
 
 class Threads:
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="page")
+    def __init__(self, threads: int = _THREADS) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="page")
         self._waiting = 0  # in the event loop's thread alone
 
     async def run(self, work: Callable[[], T]) -> T:

@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
+from connector.access import people
 from connector.store import auditing, deliveries, outbox, sending
-from connector.store.tables import accounts, actions
+from connector.store.tables import accounts, actions, audit
 from tests.integration.conftest import SECRET, World
 from tests.integration.web_visitor import Visitor, signed_in
 from tests.seeding import seed
@@ -19,6 +20,12 @@ from tests.seeding import seed
 def operator(world: World) -> Visitor:
     seed(world)
     return signed_in(world, "operator")
+
+
+@pytest.fixture
+def admin(world: World) -> Visitor:
+    seed(world)
+    return signed_in(world, "admin")
 
 
 def in_state(world: World, state: str) -> list[int]:
@@ -63,6 +70,28 @@ def test_the_beginning_of_a_response_and_a_customer_find_their_actions(operator,
     assert listed(operator.get(f"/deliveries?response={row.response_id}").text) == mine
     assert listed(operator.get(f"/deliveries?customer={row.customer_id}").text) == mine
     assert listed(operator.get("/deliveries?response=zz").text) == []
+
+
+@pytest.mark.parametrize("state", ["parked", "in_doubt", "held"])
+def test_what_a_sink_left_that_is_not_configured_any_more_is_seen(admin, world, state) -> None:
+    mine = [row.id for row in world.actions() if row.sink == "desk"][:2]
+    changed = update(actions).where(actions.c.id.in_(mine)).values(state=state, error=None)
+    world.workspace.store.write(lambda c: c.execute(changed))
+    settings = world.workspace.settings
+    sinks = {name: sink for name, sink in settings.sinks.items() if name != "desk"}
+    world.workspace.settings = settings.model_copy(update={"sinks": sinks})
+    visitor = Visitor(world)
+    visitor.sign_in("admin")
+    token = people.add_token(world.workspace.store, "bi", "test", world.now)
+
+    page = visitor.get(f"/deliveries?state={state}").text
+    headers = {"Authorization": f"Bearer {token}"}
+    told = visitor.get(f"/api/v1/actions?state={state}&limit=500", headers=headers).json()
+
+    assert set(mine) <= set(listed(page))
+    assert set(mine) <= {one["id"] for one in told["items"]}
+    assert "<option>desk</option>" in page
+    assert ("Release the 2 that a flood from app holds" in page) is (state == "held")
 
 
 @pytest.mark.parametrize("query", ["state=none", "state=done'--"])
@@ -195,42 +224,45 @@ def claimed(world: World, sink: str) -> set[int]:
     return {row.id for row in rows}
 
 
-def test_a_pause_by_a_person_ends_only_by_a_person(operator: Visitor, world: World) -> None:
+def test_a_pause_by_a_person_ends_only_by_a_person(admin: Visitor, world: World) -> None:
     store, account = world.workspace.store, world.workspace.accounts["desk"]
     parked = [row.id for row in world.actions() if (row.sink, row.state) == ("desk", "parked")]
     where = "/deliveries/accounts"
-    operator.post(f"{where}/pause", where, account=account, reason="they migrate")
+    admin.post(f"{where}/pause", where, account=account, reason="they migrate")
     store.write(lambda c: outbox.retry(c, parked, world.now))
     store.write(lambda c: outbox.resume_account(c, account, world.now + timedelta(days=300)))
     until = world.now + timedelta(minutes=1)
     store.write(lambda c: outbox.pause_account(c, account, until, "429"))
     world.now += timedelta(days=300)
 
-    page = operator.get(where)
+    page = admin.get(where)
     assert page.status_code == 303  # the session is over long since
-    operator.sign_in("operator")
-    assert "By operator, until a person resumes it: they migrate" in operator.get(where).text
+    admin.sign_in("admin")
+    assert "By admin, until a person resumes it: they migrate" in admin.get(where).text
     assert claimed(world, "desk") == set()
 
-    operator.post(f"{where}/resume", where, account=account)
+    admin.post(f"{where}/resume", where, account=account)
 
     assert claimed(world, "desk") == set(parked)
     with store.read() as connection:
         row = connection.execute(select(accounts).where(accounts.c.account == account)).one()
     assert (row.paused_by, row.reason) == (None, None)
     assert [what for _, what, _ in audited(world)[:2]] == ["resumed", "paused"]
+    with store.read() as connection:
+        noted = connection.scalars(select(audit.c.detail).where(audit.c.detail.is_not(None)))
+        assert "they migrate" not in "\n".join(noted)  # it may name a person
 
 
-def test_a_pause_of_the_vendor_can_be_ended_early(operator: Visitor, world: World) -> None:
+def test_a_pause_of_the_vendor_can_be_ended_early(admin: Visitor, world: World) -> None:
     account = world.workspace.accounts["desk"]
     row = {"account": account, "paused_until": world.now + timedelta(hours=5), "reason": "401"}
     world.workspace.store.write(lambda c: c.execute(insert(accounts).values(**row)))
     assert claimed(world, "desk") == set()
 
-    operator.post("/deliveries/accounts/resume", "/deliveries/accounts", account=account)
+    admin.post("/deliveries/accounts/resume", "/deliveries/accounts", account=account)
 
-    assert "paused" not in operator.get("/deliveries/accounts").text.partition(account)[2][:80]
-    unknown = operator.post("/deliveries/accounts/pause", "/today", account="zendesk:other")
+    assert "paused" not in admin.get("/deliveries/accounts").text.partition(account)[2][:80]
+    unknown = admin.post("/deliveries/accounts/pause", "/today", account="zendesk:other")
     assert unknown.status_code == 404
 
 

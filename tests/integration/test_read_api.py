@@ -8,9 +8,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from sqlalchemy import text
 
 from connector.access import people
 from connector.erasure import erase_response
+from connector.store import deliveries, paging
+from connector.web import frame
+from connector.web.api import routes
 from connector.web.api.operations import OPERATIONS, ROOT
 from tests.integration.conftest import World
 from tests.integration.web_visitor import Visitor, signed_in
@@ -22,7 +26,7 @@ class Program:
 
     def __init__(self, world: World) -> None:
         self.visitor = Visitor(world)
-        self.token = people.add_token(world.workspace.store, "bi", "viewer", "test", world.now)
+        self.token = people.add_token(world.workspace.store, "bi", "test", world.now)
 
     def get(self, path: str, **query: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -115,6 +119,74 @@ def test_a_filter_leaves_what_it_says(program: Program, path, query, field) -> N
 
     assert found == [one for one in whole if one[field] == wanted]
     assert found
+
+
+FILTERS = [
+    ("/responses", {"segment": "passive"}),
+    ("/responses", {"source": "app", "survey": "nps"}),
+    ("/cases", {"untouched": "true"}),
+    ("/cases", {"sink": "hub"}),
+    ("/alarms", {}),
+]
+
+
+@pytest.mark.parametrize(("path", "query"), FILTERS)
+def test_a_question_looks_at_a_bounded_number_and_says_where_to_look_on(
+    program: Program, monkeypatch, path: str, query: dict[str, str]
+) -> None:
+    whole = program.get(path, **query, limit=500).json()
+    assert whole["next"] is None
+    monkeypatch.setattr(paging, "SCANNED", 3)
+
+    first = program.get(path, **query, limit=500).json()
+
+    assert len(first["items"]) <= 3
+    assert first["next"] is not None
+    assert program.all(path, **query, limit=500) == whole["items"]
+    assert program.all(path, **query, limit=1) == whole["items"]
+    assert whole["items"]
+
+
+@pytest.mark.parametrize("path", ["/reports/nps", "/reports/coverage"])
+def test_a_report_is_about_400_days_at_most(program: Program, path: str) -> None:
+    until = program.visitor.world.now
+    told = {"until": until.isoformat(), "since": (until - timedelta(days=400)).isoformat()}
+    assert program.get(path, **told).status_code == 200
+    longer = told | {"since": (until - timedelta(days=401)).isoformat()}
+
+    answer = program.get(path, **longer)
+
+    assert answer.status_code == 400
+    assert answer.json()["details"] == ["since: 400 days before `until` at most"]
+
+
+_COUNTED = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
+    "SELECT count(*) FROM n"
+)
+_SLOW, _QUICK = text(_COUNTED.format(30_000_000)), text(_COUNTED.format(10))
+
+
+def test_what_takes_the_database_too_long_is_stopped_and_told(program, world, monkeypatch) -> None:
+    def ask(*_args: object, **_named: object) -> None:
+        with world.workspace.store.read() as connection:
+            connection.execute(_SLOW).all()
+
+    visitor = signed_in(world, "viewer")
+    for module in (frame, routes):
+        monkeypatch.setattr(module, "_MOST_SECONDS", 0.2)
+    monkeypatch.setattr(paging, "alarms_before", ask)
+    monkeypatch.setattr(deliveries, "page", ask)
+
+    told, page = program.get("/alarms"), visitor.get("/deliveries")
+
+    assert (told.status_code, page.status_code) == (503, 503)
+    assert told.json()["error"] == "this takes the database too long: ask for less"
+    assert "Choose less time" in page.text
+    monkeypatch.undo()
+    assert program.get("/alarms").status_code == 200  # the same connections go on
+    with world.workspace.store.read() as connection:  # nor is anybody else bounded
+        assert connection.scalar(_QUICK) == 10
 
 
 def test_responses_of_a_time_are_those_received_in_it(program: Program, world: World) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
+from starlette.testclient import TestClient
 
-from connector.access import people
+from connector.access import people, signing_in
 from connector.access.signing_in import TRIES_PER_ADDRESS, TRIES_PER_NAME, WINDOW
+from connector.engine.chores import do_chores
 from connector.errors import Refused
 from connector.store.tables import api_tokens, audit, sessions, sign_in_attempts, users
+from connector.web.pages import sign_in as sign_in_page
 from tests.integration.conftest import World
 from tests.integration.web_visitor import PASSWORD, Visitor, add_user, signed_in
 
@@ -66,7 +74,7 @@ def test_what_is_wrong_is_told_alike_and_gives_no_session(world, name, password)
 def test_what_is_stored_lets_nobody_in(world: World) -> None:
     visitor = signed_in(world, "viewer")
     token = visitor.web.cookies["connector"]
-    secret = people.add_token(world.workspace.store, "bi", "viewer", "test", world.now)
+    secret = people.add_token(world.workspace.store, "bi", "test", world.now)
 
     with world.workspace.store.read() as connection:
         rows = [
@@ -147,15 +155,30 @@ def test_a_new_password_and_disabling_sign_out_everywhere(world: World, change: 
 
 
 def test_a_new_role_counts_from_the_next_click_on(world: World) -> None:
-    visitor = signed_in(world, "operator")
+    visitor = signed_in(world, "admin")
     assert "Pause" in visitor.get("/deliveries/accounts").text
 
-    people.set_role(world.workspace.store, "operator", "viewer", "test", world.now)
+    people.set_role(world.workspace.store, "admin", "operator", "test", world.now)
 
     assert "Pause …" not in visitor.get("/deliveries/accounts").text
 
 
-def test_attempts_are_counted_for_a_name_whoever_tries(world: World) -> None:
+def counted(world: World) -> list[Any]:
+    with world.workspace.store.read() as connection:
+        rows = connection.execute(select(sign_in_attempts).order_by(sign_in_attempts.c.subject))
+        return list(rows)
+
+
+def from_address(world: World, told: str) -> Visitor:
+    """A browser behind our proxy."""
+    networks = (ipaddress.ip_network("10.1.0.0/24"),)
+    visitor = Visitor(world, trusted_proxies=networks)
+    visitor.web = TestClient(visitor.app, client=("10.1.0.5", 1234), follow_redirects=False)
+    visitor.web.headers["X-Forwarded-For"] = told
+    return visitor
+
+
+def test_attempts_are_counted_for_a_name_whatever_the_process(world: World) -> None:
     add_user(world, "ada", "viewer")
     for _ in range(TRIES_PER_NAME):
         assert Visitor(world).sign_in("ada", "wrong").status_code == 401
@@ -168,6 +191,25 @@ def test_attempts_are_counted_for_a_name_whoever_tries(world: World) -> None:
     assert Visitor(world).sign_in("ada").status_code == 303
 
 
+def test_a_stranger_does_not_keep_the_owner_of_a_name_out(world: World) -> None:
+    add_user(world, "ada", "viewer")
+    stranger = from_address(world, "198.51.100.7")
+    for _ in range(TRIES_PER_NAME + 1):
+        last = stranger.sign_in("ada", "wrong")
+    assert last.status_code == 429
+
+    assert from_address(world, "203.0.113.9").sign_in("ada").status_code == 303
+
+
+def test_a_name_that_is_tried_from_everywhere_is_closed_for_all(world, monkeypatch) -> None:
+    monkeypatch.setattr(signing_in, "TRIES_PER_NAME_ANYWHERE", 12)
+    add_user(world, "ada", "viewer")
+    for number in range(12):
+        assert from_address(world, f"198.51.100.{number}").sign_in("ada", "x").status_code == 401
+
+    assert from_address(world, "203.0.113.9").sign_in("ada").status_code == 429
+
+
 def test_attempts_are_counted_for_an_address_whatever_the_name(world: World) -> None:
     add_user(world, "ada", "viewer")
     visitor = Visitor(world)
@@ -175,6 +217,75 @@ def test_attempts_are_counted_for_an_address_whatever_the_name(world: World) -> 
         assert visitor.sign_in(f"guess{number}", "x").status_code == 401
 
     assert visitor.sign_in("ada").status_code == 429
+
+
+TOLD = ["203.0.113.9:{}", "[2001:db8::1]:{}", "::ffff:203.0.113.9", "nonsense-{}"]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_the_port_of_a_connection_is_no_part_of_its_address(world, monkeypatch, told) -> None:
+    monkeypatch.setattr(signing_in, "TRIES_PER_ADDRESS", 3)
+    for number in range(3):
+        visitor = from_address(world, told.format(50000 + number))
+        assert visitor.sign_in(f"guess{number}", "x").status_code == 401
+
+    plain = {"[": "2001:db8::2", "n": "other nonsense"}.get(told[0], "203.0.113.9")
+    assert from_address(world, plain).sign_in("guess", "x").status_code == 429
+
+
+def test_who_is_refused_writes_nothing_into_the_database(world: World, monkeypatch) -> None:
+    visitor = Visitor(world)
+    for number in range(TRIES_PER_ADDRESS):
+        visitor.sign_in(f"guess{number}", "x")
+    before = counted(world)
+
+    for number in range(10):
+        assert visitor.sign_in(f"further{number}", "x").status_code == 429
+
+    assert counted(world) == before
+
+
+def test_attempts_that_are_over_are_forgotten_by_the_chores(world: World) -> None:
+    Visitor(world).sign_in("guess", "x")
+    assert counted(world)
+    do_chores(world.workspace, world.now + WINDOW)
+    assert counted(world)
+
+    do_chores(world.workspace, world.now + timedelta(hours=1))
+
+    assert counted(world) == []
+
+
+def test_the_log_names_the_network_of_a_failure_but_not_what_was_typed(world, caplog) -> None:
+    from_address(world, "2001:db8::7").sign_in("my password by mistake", "x")
+
+    told = caplog.text
+    assert "sign-in from 2001:db8::/64: the name or the password was wrong" in told
+    assert "by mistake" not in told
+
+
+def test_those_who_sign_in_slowly_keep_no_page_waiting(world: World, monkeypatch) -> None:
+    visitor = signed_in(world, "viewer")
+    may_end, entered = threading.Event(), threading.Semaphore(0)
+
+    def slowly(*_args: object) -> signing_in.SignedIn:
+        entered.release()
+        may_end.wait(30)
+        return signing_in.SignedIn()
+
+    monkeypatch.setattr(sign_in_page, "sign_in", slowly)
+    stranger = TestClient(visitor.app)  # the same server
+    token = re.search(r'name="form_token" value="(\w+)"', stranger.get("/sign-in").text)
+    assert token is not None
+    fields = {"form_token": token[1], "name": "ada", "password": "x"}
+    with ThreadPoolExecutor(9) as pool:
+        slow = [pool.submit(stranger.post, "/sign-in", data=fields) for _ in range(8)]
+        try:
+            assert entered.acquire(timeout=30)
+            assert pool.submit(visitor.get, "/today").result(timeout=30).status_code == 200
+        finally:
+            may_end.set()
+        assert {one.result().status_code for one in slow} == {401}
 
 
 def test_good_attempts_do_not_use_up_the_address_of_an_office(world: World) -> None:
@@ -241,6 +352,7 @@ def test_users_and_tokens_are_made_changed_and_listed_by_command(
     assert '"disabled": true' in printed
     assert "argon2" not in printed
     assert call("users", "role", "nobody", "--role", "viewer")[0] == 1
+    assert call("tokens", "add", "bi", "--role", "admin")[0] == 2  # a token reads, nothing else
     code, token, _ = call("tokens", "add", "bi")
     assert code == 0
     visitor = Visitor(world)

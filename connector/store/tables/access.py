@@ -42,7 +42,6 @@ api_tokens = Table(
     Column("id", RowId, primary_key=True),
     Column("name", String(100), nullable=False),
     Column("token_hash", String(64), nullable=False, unique=True),
-    Column("role", String(20), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("used_at", UtcTime),
     Column("revoked_at", UtcTime),
@@ -54,7 +53,7 @@ sign_in_attempts = Table(
     metadata,
     Column("subject", String(64), primary_key=True),
     Column("attempts", Integer, nullable=False),
-    Column("since", UtcTime, nullable=False),
+    Column("since", UtcTime, nullable=False, index=True),
 )
 
 # Who did what. It holds no word of a customer.

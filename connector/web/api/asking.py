@@ -5,15 +5,26 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from connector.domain import CaseState, Segment
 from connector.states import ACTION_STATES
 from connector.store.counting import Period
 from connector.text import did_you_mean
+from connector.web.api.errors import Wrong
+from connector.web.parameters import is_plausible
 
+
+def _plausible(moment: datetime) -> datetime:
+    if not is_plausible(moment):
+        raise ValueError("the year has to be between 1970 and 9998")
+    return moment
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
 _After = Annotated[str, Field("", max_length=200, description="`next` of the page before")]
 _USUAL = timedelta(days=30)
+LONGEST = timedelta(days=400)  # of a report
 
 
 class Query(BaseModel):
@@ -25,6 +36,8 @@ class Nothing(Query):
 
 
 class Paged(Query):
+    """A page may hold fewer than `limit`, or none, and still have a `next`."""
+
     limit: int = Field(50, ge=1, le=500)
     after: _After = ""
 
@@ -36,8 +49,8 @@ class Responses(Paged):
     survey: str | None = None
     segment: Segment | None = None
     customer_id: str | None = None
-    since: AwareDatetime | None = Field(None, description="received since then")
-    until: AwareDatetime | None = Field(None, description="received before then")
+    since: _Moment | None = Field(None, description="received since then")
+    until: _Moment | None = Field(None, description="received before then")
 
 
 class Cases(Paged):
@@ -50,7 +63,7 @@ class Cases(Paged):
 
 
 class Actions(Paged):
-    """The newest first. A page may hold fewer than `limit`, or none, and still have a `next`."""
+    """The newest first."""
 
     state: str = Field("", description=", ".join(ACTION_STATES))
     sink: str = ""
@@ -75,12 +88,18 @@ class Alarms(Paged):
 
 
 class Window(Query):
-    since: AwareDatetime | None = Field(None, description="by default 30 days before `until`")
-    until: AwareDatetime | None = Field(None, description="by default now")
+    since: _Moment | None = Field(
+        None, description=f"by default 30 days before `until`, {LONGEST.days} at most"
+    )
+    until: _Moment | None = Field(None, description="by default now")
 
     def period(self, now: datetime) -> Period:
+        """Raises Wrong."""
         until = self.until or now
-        return Period(self.since or until - _USUAL, until)
+        since = self.since or until - _USUAL
+        if until - since > LONGEST:
+            raise Wrong(f"since: {LONGEST.days} days before `until` at most")
+        return Period(since, until)
 
 
 class Nps(Window):

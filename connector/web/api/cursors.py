@@ -7,6 +7,9 @@ import binascii
 import json
 from datetime import datetime
 
+from connector.text import storable
+from connector.web.parameters import is_plausible
+
 
 class BadCursor(ValueError):
     pass
@@ -36,9 +39,9 @@ def moment_of(told: str) -> tuple[datetime, str] | None:
         moment = datetime.fromisoformat(str(at))
     except ValueError as error:
         raise BadCursor from error
-    if moment.tzinfo is None or not isinstance(id, str):
+    if moment.tzinfo is None or not is_plausible(moment) or not isinstance(id, str):
         raise BadCursor
-    return moment, id
+    return moment, storable(id)
 
 
 def _parts(told: str, many: int) -> list[object]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from connector.reports import coverage, running, telling
 from connector.reports.grouping import grouping
 from connector.reports.nps import Question, TooManyGroups, report
-from connector.store import deliveries, paging
+from connector.store import browsing, deliveries, paging
+from connector.web import parameters
 from connector.web.api import asking, cursors, models
 from connector.web.api.errors import NotFound, Wrong
 
@@ -32,10 +33,10 @@ class Reading:
             include={"source", "survey", "segment", "customer_id"}, exclude_none=True
         )
         after = cursors.moment_of(query.after)
-        rows = paging.responses_before(
-            self.connection, equal, query.limit + 1, query.since, query.until, after
+        found = paging.responses_before(
+            self.connection, equal, query.limit, query.since, query.until, after
         )
-        return _page(rows, query.limit, _response, lambda row: (row.received_at, row.id))
+        return _page(found, _response)
 
     def response(self, id: str) -> models.Response:
         row = paging.response(self.connection, id)
@@ -46,29 +47,30 @@ class Reading:
     def cases(self, query: asking.Cases) -> models.Page[models.Case]:
         equal = query.model_dump(include={"state", "sink", "segment"}, exclude_none=True)
         after = cursors.number_of(query.after)
-        rows = paging.cases_before(self.connection, equal, query.untouched, query.limit + 1, after)
-        return _page(rows, query.limit, _case, lambda row: (row.action_id,))
+        key = (after,) if after is not None else None
+        found = paging.cases_before(self.connection, equal, query.untouched, query.limit, key)
+        return _page(found, _case)
 
     def actions(self, query: asking.Actions) -> models.Page[models.Action]:
         asked = query.model_dump(exclude={"limit", "after", "customer_id"})
         chosen = deliveries.Filter(**asked, customer=query.customer_id)
-        sinks = list(self.workspace.settings.sinks)
+        sinks = browsing.all_sinks(self.connection, self.workspace.settings.sinks)
         before = cursors.number_of(query.after)
         page = deliveries.page(self.connection, chosen, sinks, before, query.limit)
         further = cursors.wrap(page.scanned_to) if page.scanned_to is not None else None
         return models.Page(items=[_action(row) for row in page.rows], next=further)
 
     def action(self, id: str) -> models.Action:
-        number = int(id) if id.isascii() and id.isdigit() and len(id) < 19 else 0
-        row = deliveries.one(self.connection, number)
+        row = deliveries.one(self.connection, parameters.whole(id) or 0)
         if row is None:
             raise NotFound("there is no such action")
         return _action(row)
 
     def alarms(self, query: asking.Alarms) -> models.Page[models.Alarm]:
         after = cursors.number_of(query.after)
-        rows = paging.alarms_before(self.connection, query.open == "all", query.limit + 1, after)
-        return _page(rows, query.limit, _alarm, lambda row: (row.id,))
+        key = (after,) if after is not None else None
+        found = paging.alarms_before(self.connection, query.open == "all", query.limit, key)
+        return _page(found, _alarm)
 
     def nps(self, query: asking.Nps) -> models.Nps:
         settings = self.workspace.settings
@@ -106,15 +108,9 @@ class Reading:
         )
 
 
-def _page(
-    rows: Sequence[Any],
-    limit: int,
-    told: Callable[[Any], T],
-    key: Callable[[Any], tuple[object, ...]],
-) -> models.Page[T]:
-    """One row more than `limit` was asked for, so as to know whether there is a next page."""
-    further = cursors.wrap(*key(rows[limit - 1])) if len(rows) > limit else None
-    return models.Page(items=[told(row) for row in rows[:limit]], next=further)
+def _page(found: paging.Page, told: Callable[[Any], T]) -> models.Page[T]:
+    further = cursors.wrap(*found.further) if found.further is not None else None
+    return models.Page(items=[told(row) for row in found.rows], next=further)
 
 
 def _response(row: Any) -> models.Response:

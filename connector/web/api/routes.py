@@ -14,11 +14,13 @@ from starlette.routing import Route
 
 from connector.access.tokens import is_valid
 from connector.store.database import StoreDown
+from connector.store.deadlines import TooSlow, at_most
 from connector.web.api.cursors import BadCursor
 from connector.web.api.document import document
 from connector.web.api.errors import NotFound, Wrong
 from connector.web.api.operations import OPERATIONS, ROOT, Operation
 from connector.web.api.reading import Reading
+from connector.web.parameters import make_storable
 from connector.web.safety import protect
 from connector.web.threads import Busy, Threads
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _ASK = "send a token: Authorization: Bearer TOKEN (connector tokens add NAME makes one)"
 PAGE = "/api/"
+_MOST_SECONDS = 30.0  # of the database, for one question
 
 
 def routes(frame: Frame) -> list[Route]:
@@ -59,6 +62,7 @@ class _Api:
         """For who has a token; the document also for who is signed in."""
 
         async def served(request: Request) -> Response:
+            make_storable(request)
             try:
                 response = await self._threads.run(functools.partial(self._safe, answer, request))
             except Busy:
@@ -74,7 +78,10 @@ class _Api:
         try:
             if not self._may(request, now, also_people=answer == self.described):
                 return _error(401, _ASK)
-            return answer(request)
+            with at_most(_MOST_SECONDS):
+                return answer(request)
+        except TooSlow:
+            return _error(503, "this takes the database too long: ask for less")
         except StoreDown:
             return _error(503, "the database does not answer")
         except NotFound as error:

@@ -69,8 +69,6 @@ class _Customers:
 
     def decision(self, request: Request) -> Response:
         number = request.path_params["number"]
-        if number >= 2**63:
-            raise HTTPException(404, "There is no such decision.")
         vocabulary = self._frame.workspace.vocabulary
         with self._frame.workspace.store.read() as connection:
             found = explained(connection, vocabulary, number)

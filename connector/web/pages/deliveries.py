@@ -11,8 +11,9 @@ from starlette.routing import Route
 from connector.reports.delivery import story
 from connector.reports.running import sinks
 from connector.states import ACTION_STATES
-from connector.store import deliveries
+from connector.store import browsing, deliveries
 from connector.store.deliveries import Filter
+from connector.web import parameters
 from connector.web.pages import delivering
 
 if TYPE_CHECKING:
@@ -42,14 +43,16 @@ class _Deliveries:
         self.workspace = frame.workspace
 
     def list(self, request: Request) -> Response:
-        asked = {name: request.query_params.get(name, "").strip()[:200] for name in _FIELDS}
+        asked = {name: parameters.text(request.query_params, name) for name in _FIELDS}
         if asked["state"] not in ("", *ACTION_STATES):
             raise HTTPException(400, f"There are no such states; {', '.join(ACTION_STATES)} exist.")
-        before = _number(request.query_params.get("before", ""))
-        configured = list(self.workspace.settings.sinks)
+        before = parameters.number(request.query_params, "before")
         with self.workspace.store.read() as connection:
-            page = deliveries.page(connection, Filter(**asked), configured, before, _LISTED)
-            held = deliveries.held_by_source(connection, configured)
+            sinks = browsing.all_sinks(connection, self.workspace.settings.sinks)
+            page = deliveries.page(connection, Filter(**asked), sinks, before, _LISTED)
+            held = {}
+            if asked["state"] == "held":
+                held = deliveries.held_by_source(connection, sinks)
         told = {name: value for name, value in asked.items() if value}
         older = page.scanned_to
         return self.frame.page(
@@ -58,8 +61,8 @@ class _Deliveries:
             rows=page.rows,
             asked=asked,
             states=ACTION_STATES,
-            sinks=configured,
-            held=held if asked["state"] == "held" else {},
+            sinks=sinks,
+            held=held,
             older=f"{PATH}?{urlencode({**told, 'before': older})}" if older else "",
             newest=f"{PATH}?{urlencode(told)}" if before is not None else "",
             filtered=bool(told),
@@ -86,7 +89,3 @@ class _Deliveries:
         return self.frame.page(
             request, "accounts.html", accounts=found, said=delivering.said(request)
         )
-
-
-def _number(told: str) -> int | None:
-    return int(told) if told.isascii() and told.isdigit() and len(told) < 19 else None

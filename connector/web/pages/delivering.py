@@ -1,4 +1,4 @@
-"""What an operator does on the pages of deliveries: each asks first, and is a POST of its own."""
+"""What people do on the pages of deliveries: each step asks first, and is a POST of its own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from starlette.routing import Route
 from connector import intervening
 from connector.store import browsing
 from connector.text import one_line
+from connector.web import parameters
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from starlette.requests import Request
 
-    from connector.web.frame import Frame
+    from connector.web.frame import Frame, Served
 
 _MOST_AT_ONCE = 1_000
 _VERDICTS: dict[str, intervening.Verdict] = {"there": "there", "not-needed": "not needed"}
@@ -38,16 +39,16 @@ _SAID = {
 def routes(frame: Frame, path: str) -> list[Route]:
     doing = _Doing(frame, path)
 
-    def post(end: str, endpoint: Callable[[Request], Response]) -> Route:
-        return Route(path + end, frame.operator(endpoint), methods=["POST"])
+    def post(end: str, served: Served) -> Route:
+        return Route(path + end, served, methods=["POST"])
 
     return [
-        post("/{action:int}/retry", doing.retry),
-        post("/{action:int}/resolve", doing.resolve),
-        post("/retry", doing.retry_all),
-        post("/release", doing.release),
-        post("/accounts/pause", doing.pause),
-        post("/accounts/resume", doing.resume),
+        post("/{action:int}/retry", frame.operator(doing.retry)),
+        post("/{action:int}/resolve", frame.operator(doing.resolve)),
+        post("/retry", frame.operator(doing.retry_all)),
+        post("/release", frame.operator(doing.release)),
+        post("/accounts/pause", frame.admin(doing.pause)),
+        post("/accounts/resume", frame.admin(doing.resume)),
     ]
 
 
@@ -89,7 +90,7 @@ class _Doing:
     def retry_all(self, request: Request) -> Response:
         """Those that the page has listed; what was parked since is not meant."""
         told = self.frame.form(request).get("actions", "").split(",")
-        ids = [int(one) for one in told[:_MOST_AT_ONCE] if one.isascii() and one.isdigit()]
+        ids = [id for id in map(parameters.whole, told[:_MOST_AT_ONCE]) if id is not None]
         if not ids:
             raise HTTPException(400, "No action is named.")
         done = self.store.write(self._by(request, intervening.retry, ids))

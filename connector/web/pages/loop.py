@@ -11,6 +11,7 @@ from starlette.routing import Route
 from connector.reports import loop_telling
 from connector.reports.grouping import case_grouping
 from connector.reports.loop import Question, report
+from connector.reports.nps import TooManyGroups
 from connector.store.counting import Period
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def routes(frame: Frame) -> list[Route]:
         period = Period(now - timedelta(weeks=int(weeks)), now)
         question = Question(period, case_grouping(by, settings.vocabulary()), survey)
         with frame.workspace.store.read() as connection:
-            found = report(connection, question, now, group_clocks=False)
+            try:
+                found = report(connection, question, now, group_clocks=False)
+            except TooManyGroups as error:
+                raise HTTPException(400, str(error)) from error
         return frame.page(
             request,
             "loop.html",

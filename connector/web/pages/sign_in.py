@@ -12,6 +12,7 @@ from starlette.routing import Route
 from connector.access.signing_in import cleaned_name, sign_in, sign_out
 from connector.access.visitors import form_token
 from connector.store import users
+from connector.text import one_line
 from connector.web.frame import visitor_of
 from connector.web.peers import client_address, network_of
 from connector.web.safety import place_here
@@ -60,9 +61,10 @@ class _SignIn:
         store = frame.workspace.store
         done = sign_in(store, name, form.get("password", ""), address, lasts, now)
         if done.again_at is not None:
+            log.warning("sign-in from %s: tried too often", one_line(address))
             return self._too_often(request, wanted, name, done.again_at, now)
         if not done.token:
-            log.warning("somebody could not sign in: the name or the password was wrong")
+            log.warning("sign-in from %s: the name or the password was wrong", one_line(address))
             return self._page(request, wanted, _WRONG, name, 401)
         response = RedirectResponse(wanted, 303)
         frame.gate.begin(response, done.token)
@@ -81,7 +83,6 @@ class _SignIn:
         self, request: Request, wanted: str, name: str, again_at: datetime, now: datetime
     ) -> Response:
         minutes = max(1, -(-int((again_at - now).total_seconds()) // 60))
-        log.warning("signing in was tried too often; refused until %s", again_at.isoformat())
         said = f"Too many attempts. Try again in {minutes} min."
         response = self._page(request, wanted, said, name, 429)
         response.headers["Retry-After"] = str(minutes * 60)
