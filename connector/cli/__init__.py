@@ -46,7 +46,7 @@ _COMMANDS = {
     "rules": ("connector.cli.rules:rules", "Check the rules, help your editor, say why."),
     "report": (
         "connector.cli.report:report",
-        "NPS, loop, load, lift, coverage: with n and interval.",
+        "NPS, loop, load, lift, coverage; with n.",
     ),
     "bounces": ("connector.cli.bounces:bounces", "Read a mail that came back, from a pipe."),
     "suppressions": (
