@@ -49,7 +49,7 @@ class Person(NamedTuple):
 
 class Story(NamedTuple):
     """`person` is None for an anonymous or erased answer. The newest event comes first; `shown` of
-    the person's answers are in it."""
+    the person's answers are in it. Of a person `cases` holds every open one, however old."""
 
     person: Person | None
     events: tuple[Event, ...]
@@ -98,8 +98,9 @@ def customer_story(connection: Connection, id: str) -> Story | None:
         return None
     answers = stories.answers_of(connection, id)
     events, cases = _events(connection, answers)
-    person = _person(connection, row, stories.count_answers(connection, id), cases)
-    return Story(person, events, cases, len(answers))
+    shown = {case.action_id for case in cases}
+    older = [case for case in stories.open_cases_of(connection, id) if case.action_id not in shown]
+    return Story(_person(connection, row), events, (*cases, *older), len(answers))
 
 
 def response_story(connection: Connection, response: str) -> Story | None:
@@ -111,12 +112,11 @@ def response_story(connection: Connection, response: str) -> Story | None:
     person = None
     if answer.customer_id is not None:
         row = stories.customer(connection, answer.customer_id)
-        count = stories.count_answers(connection, answer.customer_id)
-        person = _person(connection, row, count, cases) if row is not None else None
+        person = _person(connection, row) if row is not None else None
     return Story(person, events, cases, 1, answer.erased_at)
 
 
-def _person(connection: Connection, row: Any, answers: int, cases: Sequence[Any]) -> Person:
+def _person(connection: Connection, row: Any) -> Person:
     keys = tuple(stories.keys_of(connection, [row.id]).get(row.id, ()))
     emails = [value for kind, value in keys if kind == "email"]
     return Person(
@@ -128,8 +128,8 @@ def _person(connection: Connection, row: Any, answers: int, cases: Sequence[Any]
         suppressed=any(
             suppressions.why_suppressed(connection, hashed("address", email)) for email in emails
         ),
-        answers=answers,
-        open_cases=sum(case.state in ("open", "contacted") for case in cases),
+        answers=stories.count_answers(connection, row.id),
+        open_cases=stories.count_open_cases(connection, row.id),
     )
 
 

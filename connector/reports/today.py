@@ -65,8 +65,18 @@ class Alarm(Value):
     last_at: datetime
 
 
+class Unmade(Value):
+    """Tickets and tasks of detractors that are not there yet, by state of their action; `more`:
+    there are more still."""
+
+    number: int
+    more: bool
+    states: dict[str, int]
+
+
 class Today(Value):
     detractors: Cases
+    unmade: Unmade
     overdue: Cases
     unfinished: Cases
     alarms: tuple[Alarm, ...]
@@ -88,6 +98,7 @@ def today(
     detractors, overdue, unfinished = map(_cases, numbers, lists)
     return Today(
         detractors=detractors,
+        unmade=_unmade(waiting.without_ticket(connection)),
         overdue=overdue,
         unfinished=unfinished,
         alarms=tuple(_alarm(row) for row in alarms.open_alarms(connection)),
@@ -129,6 +140,13 @@ def _cases(number: int, rows: Iterable[Any]) -> Cases:
     most = waiting.MOST_COUNTED
     listed = tuple(case_of(row) for row in rows)
     return Cases(number=min(number, most), more=number > most, listed=listed)
+
+
+def _unmade(states: dict[str, int]) -> Unmade:
+    most = waiting.MOST_COUNTED
+    counted = {state: min(number, most) for state, number in states.items()}
+    more = any(number > most for number in states.values())
+    return Unmade(number=sum(counted.values()), more=more, states=counted)
 
 
 def _alarm(row: Any) -> Alarm:

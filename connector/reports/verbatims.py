@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 PAGE = 50
+MOST_NEWS = 100
 
 
 class Wanted(NamedTuple):
@@ -69,6 +70,25 @@ class Page(NamedTuple):
     behind: Behind
 
 
+class News(NamedTuple):
+    """Since a page was made: how many fit that are new or others, up to MOST_NEWS; was somebody
+    erased, since it was last told, who may stand on it; and how far this goes."""
+
+    number: int
+    erased: bool
+    seq: int
+
+
+def news(connection: Connection, wanted: Wanted, seen: int, told: int) -> News:
+    """The page was made at `seen`, and asked last at `told`."""
+    seq = verbatims.newest_seq(connection)
+    found = 0
+    if not _finds_nothing(wanted):
+        tokens = _tokens(wanted)
+        found = verbatims.changed_since(connection, seen, wanted.customer, tokens, MOST_NEWS)
+    return News(found, verbatims.erased_since(connection, told), seq)
+
+
 def page(
     connection: Connection, wanted: Wanted, before: int | None = None, limit: int = PAGE
 ) -> Page:
@@ -84,14 +104,19 @@ def page(
 
 def _ids(connection: Connection, wanted: Wanted, limit: int, before: int) -> list[int]:
     tokens = _tokens(wanted)
-    if wanted.words.strip() and not searching.asked_words(wanted.words):
-        return []  # only signs, which nothing is found by
+    if _finds_nothing(wanted):
+        return []
     if wanted.customer:
         return verbatims.of_customer(connection, wanted.customer, tokens, limit, before)
     if tokens:
         said = searching.mark("c", "1")
         return searching.find(connection, [*tokens, said], limit, before)
     return verbatims.with_comment(connection, limit, before)
+
+
+def _finds_nothing(wanted: Wanted) -> bool:
+    """Only signs were typed, which nothing is found by."""
+    return bool(wanted.words.strip()) and not searching.asked_words(wanted.words)
 
 
 def _tokens(wanted: Wanted) -> list[str]:

@@ -82,6 +82,9 @@ _BACKLOG = (
     .order_by(decisions.c.number)
     .limit(bindparam("most"))
 )
+_NEXT_SEQ = (
+    update(projected).where(projected.c.id == 1).values(seq=projected.c.seq + 1)
+).returning(projected.c.seq)
 _TAKEN = select(readings.c.id).where(readings.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -174,8 +177,8 @@ def advance(connection: Connection, **values: Any) -> None:
 
 
 def forget(connection: Connection, response: str) -> None:
-    """Everything about a person goes; the answer still counts. The caller holds the row of
-    `projected`."""
+    """Everything about a person goes; the answer still counts. To whoever looks it is news. The
+    caller holds the row of `projected`."""
     mine = readings.c.response_id == response
     was = connection.execute(select(readings).where(mine)).one_or_none()
     if was is None:
@@ -185,7 +188,9 @@ def forget(connection: Connection, response: str) -> None:
     changes.subtract(tallies.keys(was._asdict()))
     changes.update(tallies.keys({**was._asdict(), "counted": emptied}))
     searching.remove(connection, [was.id])
-    connection.execute(update(readings).where(mine).values(counted=emptied, **NOBODY))
+    seq = connection.execute(_NEXT_SEQ).scalar_one()
+    gone = {"counted": emptied, "seq": seq, **NOBODY}
+    connection.execute(update(readings).where(mine).values(**gone))
     tallies.add(connection, changes)
 
 
@@ -229,7 +234,7 @@ def _limit(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         (dimension, value)
         for row in rows
         for dimension, value in row["counted"]
-        if value and _comes_from_outside(dimension)
+        if value and tallies.comes_from_outside(dimension)
     }
     left = open_ended - tallies.limited(connection, open_ended)
     for row in rows:
@@ -237,11 +242,6 @@ def _limit(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
             [dimension, tallies.OTHER if (dimension, value) in left else value]
             for dimension, value in row["counted"]
         ]
-
-
-def _comes_from_outside(dimension: str) -> bool:
-    """All others have the values that the files of this installation name."""
-    return dimension == "language" or dimension.startswith("customer.")
 
 
 def _place(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
+from connector.store.cases import UNFINISHED
 from connector.store.tables import (
     actions,
     alarms,
@@ -108,6 +109,17 @@ def effects_of(connection: Connection, response_ids: Sequence[str]) -> Sequence[
 def cases_of(connection: Connection, response_ids: Sequence[str]) -> Sequence[Any]:
     """The newest first, with the kind of their action."""
     return connection.execute(_CASES.where(cases.c.response_id.in_(response_ids))).all()
+
+
+def open_cases_of(connection: Connection, customer: str) -> Sequence[Any]:
+    """The same of whichever of the customer's answers, as long as nobody has closed them."""
+    mine = cases.c.customer_id == customer
+    return connection.execute(_CASES.where(mine, cases.c.state.in_(UNFINISHED))).all()
+
+
+def count_open_cases(connection: Connection, customer: str) -> int:
+    mine = (cases.c.customer_id == customer) & cases.c.state.in_(UNFINISHED)
+    return connection.scalar(select(func.count()).select_from(cases).where(mine)) or 0
 
 
 def events_of(connection: Connection, action_ids: Sequence[int]) -> Sequence[Any]:

@@ -9,8 +9,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
+    bindparam,
     cast,
     delete,
+    exists,
     func,
     literal_column,
     select,
@@ -61,6 +63,14 @@ _ADD = {
     ),
 }
 
+_mine = tally_values.c.dimension == bindparam("gone"), tally_values.c.value == bindparam("its")
+_FORGET_VALUE = delete(tally_values).where(
+    *_mine,
+    ~exists().where(
+        tallies.c.dimension == tally_values.c.dimension, tallies.c.value == tally_values.c.value
+    ),
+)
+
 
 def keys(row: Mapping[str, Any]) -> Iterator[Key]:
     """Where a row of `readings` is counted."""
@@ -84,6 +94,19 @@ def add(connection: Connection, changes: Counter[Key]) -> None:
     connection.execute(_ADD[connection.dialect.name], given)
     if any(n < 0 for _, n in rows):
         connection.execute(delete(tallies).where(tallies.c.n == 0, _among(rows)))
+        less = {(key.dimension, key.value) for key, n in rows if n < 0}
+        _forget_values(connection, [pair for pair in less if comes_from_outside(pair[0])])
+
+
+def comes_from_outside(dimension: str) -> bool:
+    """All others have the values that the files of this installation name."""
+    return dimension == "language" or dimension.startswith("customer.")
+
+
+def _forget_values(connection: Connection, pairs: Iterable[Pair]) -> None:
+    """Those that nobody has any more: they may say who somebody was."""
+    if rows := [{"gone": dimension, "its": value} for dimension, value in sorted(pairs)]:
+        connection.execute(_FORGET_VALUE, rows)
 
 
 def _among(rows: Sequence[tuple[Key, int]]) -> Any:

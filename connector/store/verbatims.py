@@ -60,6 +60,31 @@ def newest_seq(connection: Connection) -> int:
     return connection.scalar(select(func.max(readings.c.seq))) or 0
 
 
+def changed_since(
+    connection: Connection, seq: int, customer: str, tokens: Sequence[str], limit: int
+) -> int:
+    """How many with a comment, and all these tokens, are new or others since then; only the newest
+    so many are looked at."""
+    changed = (readings.c.seq > seq) & readings.c.has_comment
+    if customer:
+        changed &= readings.c.customer_id == customer
+    ids = list(
+        connection.scalars(
+            select(readings.c.id).where(changed).order_by(readings.c.seq.desc()).limit(limit)
+        )
+    )
+    return len(searching.among(connection, tokens, ids) if tokens and ids else ids)
+
+
+def erased_since(connection: Connection, seq: int) -> bool:
+    """Was somebody erased who may stand on a page?"""
+    mine = select(readings.c.id).join_from(
+        readings, responses, responses.c.id == readings.c.response_id
+    )
+    erased = (readings.c.seq > seq) & responses.c.erased_at.is_not(None)
+    return connection.scalar(mine.where(erased).limit(1)) is not None
+
+
 def with_comment(connection: Connection, limit: int, before: int) -> list[int]:
     """Ids of readings, the newest first."""
     statement = select(readings.c.id).where(readings.c.has_comment, readings.c.id < before)

@@ -72,6 +72,34 @@ def counts(connection: Connection, now: datetime, begun_before: datetime) -> tup
     return found[0], found[1], found[2]
 
 
+def without_ticket(connection: Connection) -> dict[str, int]:
+    """State -> how many answers of detractors have a ticket or task to come that is not there yet,
+    each counted up to a little more than MOST_COUNTED."""
+    first = actions.c.amends.is_(None) | actions.c.reopens
+    wanted = actions.c.sink.in_(_sinks(connection)) & actions.c.opens_case & first
+    wanted &= responses.c.segment == "detractor"
+    joined = actions.join(responses, responses.c.id == actions.c.response_id)
+    found: dict[str, int] = {}
+    for state in (*_ON_THEIR_WAY, *_FOR_A_PERSON):
+        mine = select(actions.c.id).select_from(joined).where(wanted, actions.c.state == state)
+        some = mine.limit(MOST_COUNTED + 1).subquery()
+        if count := connection.scalar(select(func.count()).select_from(some)):
+            found[state] = count
+    return found
+
+
+def _sinks(connection: Connection) -> list[str]:
+    """All that actions were ever made for, also those that are not configured any more; each is one
+    step in an index that begins with them."""
+    found: list[str] = []
+    step = select(func.min(actions.c.sink))
+    sink = connection.scalar(step)
+    while sink is not None:
+        found.append(sink)
+        sink = connection.scalar(step.where(actions.c.sink > sink))
+    return found
+
+
 def waiting_actions(connection: Connection, sink: str) -> dict[str, int]:
     """State -> how many of this sink's actions are on their way or wait for a person."""
     mine = (actions.c.sink == sink) & actions.c.state.in_((*_FOR_A_PERSON, *_ON_THEIR_WAY))

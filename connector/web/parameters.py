@@ -29,6 +29,11 @@ class Days(NamedTuple):
     until: date
     last: str = ""
 
+    @property
+    def through(self) -> date:
+        """The last day that is shown."""
+        return self.until - timedelta(days=1)
+
 
 def text(query: Mapping[str, str], name: str) -> str:
     return query.get(name, "").strip()[:LONGEST]
@@ -62,15 +67,16 @@ def make_storable(request: Request) -> None:
 
 
 def days(query: Mapping[str, str], now: datetime, usual: str = USUAL) -> Days:
-    """`last=90d`, or `since` and `until` (both days are shown); today is in it."""
+    """`last=90d`, which goes first, or `since` and `until` (both days are shown); today is in
+    it."""
     tomorrow = now.astimezone(UTC).date() + timedelta(days=1)
     since, until = _day(query, "since"), _day(query, "until")
-    if since is not None or until is not None:
+    last = text(query, "last")
+    if last not in _PERIODS and (since is not None or until is not None):
         end = min(until + timedelta(days=1), tomorrow) if until is not None else tomorrow
         begin = since or end - timedelta(days=_PERIODS[usual])
         if begin < end:
             return Days(begin, end)
-    last = text(query, "last")
     last = last if last in _PERIODS else usual
     return Days(tomorrow - timedelta(days=_PERIODS[last]), tomorrow, last)
 

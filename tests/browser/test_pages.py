@@ -72,6 +72,17 @@ def test_today_changes_by_itself_and_keeps_the_place_of_who_reads(
         store.write(lambda c: alarms.clear_alarm(c, "quota", "x", now))
 
 
+def test_today_can_be_made_to_stay_as_it_is(signed_in: Callable[..., Any]) -> None:
+    page = signed_in(DESK, "/today")
+    page.get_by_role("link", name="Let it stay as it is").click()
+    page.get_by_text("This page stays as it is.").wait_for()
+    assert page.locator("[hx-trigger]").count() == 0
+    assert_accessible(page, "today-still", DESK)
+    page.get_by_role("link", name="Refresh it by itself").click()
+    page.wait_for_url("**/today")
+    assert page.locator("[hx-trigger]").count() == 1
+
+
 def test_everything_can_be_done_without_scripts_and_by_keyboard(
     signed_in: Callable[..., Any], served: Any
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector import projecting
+from connector import erasure, projecting
 from connector.reports.stories import search
 from tests.browser.conftest import LOOKS, Look, assert_accessible
 from tests.seeding import HOSTILE
@@ -53,17 +53,39 @@ def test_the_pages_that_read_projections_are_accessible(
         assert_accessible(page, name, look)
 
 
-def test_a_new_answer_comes_by_itself_and_its_words_do_nothing(
+def test_a_new_answer_is_announced_and_nothing_moves_until_it_is_shown(
     signed_in: Callable[..., Any], served: Any, customer: str
 ) -> None:
     world = served[1]
     page = signed_in(DESK, "/verbatims")
-    page.evaluate("window.same = true")
+    link = page.locator("ol.verbatims a").first
+    link.focus()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('ol.verbatims li'))")
+    selected = page.evaluate("getSelection().toString()")
     world.post(id="live", score=1, comment=f"just now {HOSTILE}", at=world.now.isoformat())
     take_in(world)
+    page.get_by_role("status").get_by_text("1 new").wait_for()
+    assert page.evaluate("getSelection().toString()") == selected != ""
+    assert page.evaluate("document.activeElement.id") == link.get_attribute("id")
+    assert_accessible(page, "verbatims-news", DESK)
+    page.get_by_role("link", name="show").click()
     page.get_by_text("just now <script>").wait_for()
-    assert page.evaluate("window.same"), "the page was not loaded again"
     assert page.locator("#verbatims img").count() == 0
+
+
+def test_who_is_erased_goes_from_an_open_page(
+    signed_in: Callable[..., Any], served: Any, customer: str
+) -> None:
+    world = served[1]
+    at = world.now.isoformat()
+    world.post(id="gone", score=2, comment="remember me", email="gone@example.com", at=at)
+    take_in(world)
+    page = signed_in(DESK, "/verbatims")
+    told = page.get_by_text("remember me")
+    told.wait_for()
+    erasure.erase_email(world.workspace.store, "gone@example.com", world.now)
+    told.wait_for(state="detached")
+    assert page.locator("ol.verbatims > li").count() > 1
 
 
 def test_words_are_searched_and_lead_to_the_customer_without_scripts(

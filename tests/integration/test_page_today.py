@@ -37,6 +37,39 @@ def test_detractors_nobody_has_contacted_stand_there_the_longest_waiting_first(w
     assert found(world).detractors.number == 0
 
 
+def test_detractors_whose_ticket_is_not_there_yet_are_counted_beside_the_list(world) -> None:
+    for number in range(6):
+        world.answer(id=str(number), score=3, comment="late", email=f"p{number}@example.com")
+    world.answer(id="happy", score=10, email="happy@example.com")
+    rows = [row for row in world.actions() if row.opens_case and row.sink == "desk"]
+    assert len(rows) == 6
+    change = update(actions).where(actions.c.id.in_([row.id for row in rows[:2]]))
+    gone = {"sink": "of_before", "state": "parked"}
+    world.workspace.store.write(lambda c: c.execute(change.values(**gone)))
+
+    unmade = found(world).unmade
+    visitor = signed_in(world, "viewer")
+    html = visitor.get("/today").text
+
+    assert (unmade.number, unmade.states) == (6, {"waiting": 4, "parked": 2})
+    assert "6 more have no ticket yet:" in html
+    assert '<a id="unmade-parked" href="/deliveries?state=parked">parked 2</a>' in html
+    assert "was contacted" not in html, "nobody was"
+    done = update(actions).values(state="done")
+    world.workspace.store.write(lambda c: c.execute(done))
+    assert found(world).unmade.number == 0
+    assert "was contacted" in visitor.get("/today").text
+
+
+def test_today_can_be_made_to_stay_as_it_is(world) -> None:
+    visitor = signed_in(world, "viewer")
+
+    assert 'hx-trigger="every 15s' in visitor.get("/today").text
+    still = visitor.get("/today?still=1").text
+    assert "hx-trigger" not in still
+    assert '<a href="/today">' in still
+
+
 def test_a_case_is_overdue_from_its_time_on_until_somebody_begins(world: World) -> None:
     seed(world)
     change_cases(world, state="open", contacted_at=None, respond_by=world.now)

@@ -254,7 +254,9 @@ def test_who_is_erased_is_in_no_reading_and_found_by_nothing(world):
     with world.workspace.store.read() as connection:
         left = [tuple(one) for one in connection.execute(select(tallies.tallies))]
         kept = list(connection.scalars(text("SELECT words FROM reading_search")))
+        values = [tuple(one) for one in connection.execute(select(tallies.tally_values))]
     assert "enterprise" not in repr(left)
+    assert values == [], "nobody speaks this language or has this plan any more"
     assert kept == []
     assert tallied(world) == counted(world)
 

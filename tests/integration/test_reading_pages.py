@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from connector import erasure
@@ -17,8 +18,9 @@ from connector.reports.stories import customer_story, response_story, search
 from connector.reports.telling import told
 from connector.reports.verbatims import Wanted, page
 from connector.sinks import summary
-from connector.store import browsing, suppressions
+from connector.store import browsing, stories, suppressions
 from connector.store.counting import By, Period
+from connector.store.tables import cases
 from connector.text import hashed
 from connector.web.app import application
 from connector.web.drawing import distribution, weekly
@@ -179,21 +181,85 @@ def test_an_answer_without_a_case_says_why(world):
     assert old.why.startswith("decided as history")
 
 
-def test_the_list_comes_again_only_where_something_is_new(world, browse):
+def polled(html: str) -> str:
+    return re.search(r'id="poll" hx-get="([^"]+)"', html)[1].replace("&amp;", "&")
+
+
+def test_new_answers_are_announced_once_and_the_list_stays_as_it_is(world, browse):
     world.answer(id="1", score=3, comment="first")
     project(world)
     client = browse()
-    html = shown(client, "/verbatims?segment=detractor")
-    poll = re.search(r'hx-get="([^"]+)"', html)[1].replace("&amp;", "&")
+    poll = polled(shown(client, "/verbatims?segment=detractor"))
     assert client.get(poll).status_code == 204
     world.answer(id="2", score=3, comment="second")
     project(world)
-    again = shown(client, poll)
-    assert again.index("second") < again.index("first")
-    assert (
-        client.get(re.search(r'hx-get="([^"]+)"', again)[1].replace("&amp;", "&")).status_code
-        == 204
-    )
+    news = shown(client, poll)
+    assert "1 new" in news
+    assert "second" not in news
+    world.answer(id="3", score=10, comment="of another segment")
+    project(world)
+    again = shown(client, polled(news))
+    assert 'id="news"' not in again, "it is not said twice"
+    assert client.get(polled(again)).status_code == 204
+    world.answer(id="4", score=3, comment="third")
+    project(world)
+    assert "2 new" in shown(client, polled(again))
+
+
+def test_who_is_erased_goes_from_pages_that_are_open(world, browse):
+    for number in range(60):
+        world.answer(
+            id=str(number), score=3, comment=f"word{number}.", email=f"p{number}@example.com"
+        )
+    project(world)
+    client = browse()
+    first = shown(client, "/verbatims")
+    second = shown(client, re.search(r'href="(/verbatims[?]before=\d+)"', first)[1])
+    for html in (first, second):
+        mine = int(re.search(r"word(\d+)[.]", html)[1])
+        erasure.erase_email(world.workspace.store, f"p{mine}@example.com", world.now)
+        answer = client.get(polled(html))
+        assert answer.headers["hx-retarget"] == "#verbatims"
+        assert f"word{mine}." not in answer.text
+        assert answer.text.count("<li ") >= 9
+        assert client.get(polled(answer.text)).status_code == 204
+
+
+def test_open_cases_of_a_customer_are_all_there_however_old_their_answer(
+    world, browse, monkeypatch
+):
+    post = Post(world)
+    for number in range(4):
+        at = (world.now - timedelta(hours=number)).isoformat()
+        world.answer(id=str(number), score=2, email="ana@example.com", name="Ana", at=at)
+    post.settle()
+    monkeypatch.setattr(stories.answers_of, "__defaults__", (1,))
+    with world.workspace.store.read() as connection:
+        [ana] = search(connection, "ana@example.com")
+        story = customer_story(connection, ana.id)
+        alone = response_story(connection, world.responses()[0].id)
+        opened = [row.action_id for row in connection.execute(select(cases))]
+    assert len(opened) > 1
+    assert story.shown == 1
+    assert sorted(case.action_id for case in story.cases) == sorted(opened)
+    assert story.person.open_cases == alone.person.open_cases == len(opened)
+    world.workspace.store.write(lambda c: c.execute(update(cases).values(state="closed")))
+    with world.workspace.store.read() as connection:
+        assert customer_story(connection, ana.id).person.open_cases == 0
+
+
+@pytest.mark.parametrize("path", ["/programme", "/rules"])
+def test_a_form_keeps_the_days_that_were_chosen_until_a_usual_time_is(world, browse, path):
+    client, chosen = browse(), "since=2026-10-01&until=2026-10-31"
+    html = shown(client, f"{path}?{chosen}")
+    assert "2026-10-01 to 2026-10-31" in html
+    fields = dict(re.findall(r'<input type="hidden" name="(since|until)" value="([^"]+)"', html))
+    assert fields == {"since": "2026-10-01", "until": "2026-10-31"}
+    again = shown(client, f"{path}?last=&since={fields['since']}&until={fields['until']}")
+    assert "2026-10-01 to 2026-10-31" in again
+    usual = shown(client, f"{path}?last=30d&{chosen}")
+    assert 'value="30d" selected' in usual
+    assert 'name="since"' not in usual
 
 
 def test_hostile_words_are_shown_and_do_nothing(world, browse):
@@ -301,39 +367,6 @@ def test_rules_say_how_often_they_matched_and_which_never_did(make_world, browse
     assert (rows["watcher"][3], rows["watcher"][5]) == ("0", "1")
     assert "never matched" in rows["never"][2]
     assert rows["default"][3] == "2"
-
-
-def test_other_rules_are_tried_and_nothing_is_activated(world, browse):
-    for number, score in enumerate((2, 3, 5, 10)):
-        world.answer(id=str(number), score=score, email=f"p{number}@example.com")
-    client = browse()
-    html = shown(client, "/rules/backtest")
-    token = re.search(r'name="form_token" value="([^"]*)"', html)[1]
-    text = "rules:\n  - id: worst\n    when: {score: {at_most: 2}}\n    then:\n"
-    text += "      - zendesk.ticket: {priority: urgent, next_step: Call.}\n"
-    headers = {"origin": "http://testserver"}
-    asked = {"form_token": token, "rules": text, "days": "7"}
-    begun = client.post("/rules/backtest", data=asked, headers=headers, follow_redirects=False)
-    assert begun.status_code == 303, begun.text
-    backtests = client.app
-    result = _finished(client, begun.headers["location"])
-    assert "4 answers were replayed" in result
-    assert "fewer" in result
-    assert "worst" in result
-    broken = client.post("/rules/backtest", data={**asked, "rules": "rules: [{}]"}, headers=headers)
-    assert broken.status_code == 400
-    assert "have mistakes" in broken.text
-    assert backtests is client.app
-    active = shown(client, "/rules")
-    assert "worst" not in active
-
-
-def _finished(client: TestClient, path: str) -> str:
-    for _ in range(3_000):
-        html = shown(client, path)
-        if 'id="backtest"' not in html:
-            return html
-    raise AssertionError("it never ends")
 
 
 def test_a_viewer_may_look_but_not_try_rules(world, browse):

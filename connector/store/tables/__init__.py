@@ -13,6 +13,7 @@ from connector.store.tables.answers import (
     sources,
     tombstones,
 )
+from connector.store.tables.backtests import backtests
 from connector.store.tables.cases import case_events, cases, followed, hints
 from connector.store.tables.decisions import activations, decisions, pools, rulesets, settings
 from connector.store.tables.metadata import metadata
@@ -27,6 +28,7 @@ __all__ = [
     "api_tokens",
     "attempts",
     "audit",
+    "backtests",
     "case_events",
     "cases",
     "companies",

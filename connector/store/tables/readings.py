@@ -45,9 +45,11 @@ tallies = Table(
     Column("score", String(12), primary_key=True),
     Column("segment", String(20), primary_key=True),
     Column("n", Integer, nullable=False),
+    Index("ix_tallies_dimension_value", "dimension", "value"),
 )
 
-# The values of dimensions that come from outside: only so many are counted apart.
+# The values of dimensions that come from outside: only so many are counted apart. What no tally has
+# any more goes.
 tally_values = Table(
     "tally_values",
     metadata,

@@ -5,24 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from connector.reports.backtested import shown
 from connector.reports.firing import firing
 from connector.rules.decision_table import decision_table
 from connector.rules.model import DEFAULT_ID
-from connector.rules.tally import MATCHED
 from connector.store import activations, answers
+from connector.store.backtests import DIED
 from connector.web import backtests, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from starlette.requests import Request
-    from starlette.responses import Response
 
-    from connector.rules.tally import Tally
-    from connector.web.backtests import Backtest
     from connector.web.frame import Frame
 
 TITLE, PATH = "Rules", "/rules"
@@ -75,23 +71,35 @@ class _Rules:
         text = form.get("rules", "")
         days = next((n for n in _DAYS if str(n) == form.get("days")), _DAYS[1])
         try:
-            begun = self._backtests.start(text, days, self._frame.clock())
+            id = self._backtests.start(text, days, self._frame.clock())
         except backtests.Wrong as wrong:
             return self._form(request, text, days, str(wrong), wrong.problems, 400)
         except backtests.Refused as refused:
             return self._form(request, text, days, str(refused), (), 409)
-        return RedirectResponse(f"{PATH}/backtest/{begun.id}", 303)
+        return RedirectResponse(f"{PATH}/backtest/{id}", 303)
 
     def result(self, request: Request) -> Response:
-        found = self._backtests.find(request.path_params["id"])
+        now, by_itself = self._frame.clock(), "hx-request" in request.headers
+        found = self._backtests.find(request.path_params["id"], now)
         if found is None:
             raise HTTPException(404, "This backtest is not kept any more: ask for it again.")
-        partly = "hx-request" in request.headers and not found.is_over.is_set()
-        template = "parts/backtest.html" if partly else "backtest_result.html"
-        response = self._frame.page(request, template, found=found, told=_told(found))
-        if "hx-request" in request.headers and found.is_over.is_set():
-            response.headers["HX-Refresh"] = "true"
-        return response
+        if found.running and found.ends_at > now:
+            template = "parts/backtest.html" if by_itself else "backtest_runs.html"
+            return self._frame.page(request, template, found=found)
+        if by_itself:
+            return Response(headers={"HX-Refresh": "true"})
+        changed = []
+        if found.result is not None:
+            with self._frame.workspace.store.read() as connection:
+                changed = shown(connection, found.result)
+        return self._frame.page(
+            request,
+            "backtest_result.html",
+            found=found,
+            told=found.result,
+            changed=changed,
+            died=DIED,
+        )
 
     def _form(
         self,
@@ -112,32 +120,3 @@ class _Rules:
             wrong=wrong,
             problems=problems,
         )
-
-
-def _told(found: Backtest) -> dict[str, Any] | None:
-    """What the page shows of a result."""
-    if found.result is None:
-        return None
-    tally = found.result.tally
-    return {
-        "answers": tally.answers,
-        "history": tally.history,
-        "erased": found.result.span.erased if found.result.span else 0,
-        "rules": _counts(tally, found),
-        "changes": sorted((*key, count) for key, count in tally.changes.items()),
-        "differences": tally.differences,
-        "same": found.candidate.hash == found.active.hash,
-    }
-
-
-def _counts(tally: Tally, found: Backtest) -> list[tuple[str, str, int, int]]:
-    """(rule, what, under the active rules, under the others) in the order of the other file."""
-    ids = [rule.id for ruleset in (found.candidate, found.active) for rule in ruleset.rules]
-    order = {id: number for number, id in enumerate(dict.fromkeys([*ids, DEFAULT_ID]))}
-    keys = sorted(tally.rules, key=lambda key: (order[key[0]], key[1] != MATCHED, key[1]))
-    return [(rule, what, *_pair(tally.rules[rule, what])) for rule, what in keys]
-
-
-def _pair(counted: Sequence[int]) -> tuple[int, int]:
-    here, there = counted
-    return here, there

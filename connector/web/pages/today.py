@@ -42,6 +42,7 @@ def routes(frame: Frame) -> list[Route]:
         with workspace.store.read() as connection:
             found = today(connection, workspace.settings, accounts, frame.clock())
         part = "parts/today.html" if "hx-request" in request.headers else "today.html"
-        return frame.page(request, part, today=found, covered=lately.value())
+        still = request.query_params.get("still") == "1"
+        return frame.page(request, part, today=found, covered=lately.value(), still=still)
 
     return [Route(PATH, frame.viewer(show), methods=["GET"])]
