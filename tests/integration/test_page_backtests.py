@@ -101,6 +101,7 @@ def test_who_is_erased_is_in_no_result_of_before(four, browse):
     after = shown(client, path)
     assert "Person 1" not in after
     assert "words of 1" not in after
+    assert after.count("/responses/") == before.count("/responses/") - 1, "their row is gone"
     assert "Person 2" in after
 
 
