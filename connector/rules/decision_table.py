@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector.rules.model import LOG, Action, Condition, Group, Rule, Ruleset
 from connector.rules.routing import Line
@@ -41,37 +41,57 @@ class DecisionTable:
     legend: str = ""
 
 
+class _Line(NamedTuple):
+    """One row before it has a cell for each field."""
+
+    number: str
+    called: Cell
+    status: Cell
+    when: Group | None
+    actions: Cell
+    owner: Cell = ()
+
+
 def decision_table(ruleset: Ruleset, few: int = 1_000_000) -> DecisionTable:
-    """Every rule in the order in which they are read, then the default, then who gets it. Of a
-    list of values at most so `few` are told."""
-    asked = [_asked(rule.when, few) for rule in ruleset.rules]
-    routes = ruleset.routing.lines if ruleset.routing else ()
-    ways = [_asked(line.when, few) for line in routes]
-    fields = list(dict.fromkeys(field for lines in (*asked, *ways) for field, _ in lines))
-    rows = [
-        (
-            (str(number),),
-            _lines(rule.id, rule.name if rule.name != rule.id else ""),
-            _status(rule),
-            *_cells(fields, lines),
-            _lines(*map(_action, rule.then)) or (LOG,),
-            _lines(rule.owner),
-        )
-        for number, (rule, lines) in enumerate(zip(ruleset.rules, asked, strict=True), 1)
-    ]
-    nothing = ((),) * len(fields)
-    default = _lines(*map(_action, ruleset.default)) or (LOG,)
-    rows.append((("",), ("default",), ("no live rule",), *nothing, default, ()))
-    rows += [
-        (("",), (f"routing, line {number}",), (), *_cells(fields, lines), _who(line, ruleset), ())
-        for number, (line, lines) in enumerate(zip(routes, ways, strict=True), 1)
-    ]
-    conditions = [*(rule.when for rule in ruleset.rules), *(line.when for line in routes)]
-    grouped = any(isinstance(one, Group) for when in conditions for one in when.members)
+    """Every rule in the order in which they are read, then the default, who gets it, and what
+    happens when nobody acts. Of a list of values at most so `few` are told."""
+    lines = [*_rules(ruleset), *_routes(ruleset), *_steps(ruleset)]
+    asked = [_asked(line.when, few) if line.when else [] for line in lines]
+    fields = list(dict.fromkeys(field for told in asked for field, _ in told))
+    rows = tuple(
+        ((line.number,), line.called, line.status, *_cells(fields, told), line.actions, line.owner)
+        for line, told in zip(lines, asked, strict=True)
+    )
+    grouped = any(isinstance(one, Group) for x in lines if x.when for one in x.when.members)
     columns = ("#", "rule", "status", *map(one_line, fields), "actions", "owner")
     calendars = (one_line(f"{one}.") for one in ruleset.timetable.calendars.values())
     legend = " ".join([*([_GROUPED] if grouped else []), *calendars])
-    return DecisionTable(columns, tuple(rows), legend)
+    return DecisionTable(columns, rows, legend)
+
+
+def _rules(ruleset: Ruleset) -> Iterator[_Line]:
+    for number, rule in enumerate(ruleset.rules, 1):
+        called = _lines(rule.id, rule.name if rule.name != rule.id else "")
+        owner = _lines(rule.owner)
+        yield _Line(str(number), called, _status(rule), rule.when, _actions(rule.then), owner)
+    yield _Line("", ("default",), ("no live rule",), None, _actions(ruleset.default))
+
+
+def _routes(ruleset: Ruleset) -> Iterator[_Line]:
+    for number, line in enumerate(ruleset.routing.lines if ruleset.routing else (), 1):
+        yield _Line("", (f"routing, line {number}",), (), line.when, _who(line, ruleset))
+
+
+def _steps(ruleset: Ruleset) -> Iterator[_Line]:
+    for step in ruleset.escalation:
+        called = _lines(f"escalation, {step.id}", step.name if step.name != step.id else "")
+        overdue = describe_duration(step.overdue_by) if step.overdue_by else ""
+        due = f"{overdue} after it was due" if overdue else "when it is due"
+        yield _Line("", called, _lines(f"still {step.still}", due), step.when, _actions(step.then))
+
+
+def _actions(actions: Sequence[Action]) -> Cell:
+    return _lines(*map(_action, actions)) or (LOG,)
 
 
 def _lines(*lines: str) -> Cell:

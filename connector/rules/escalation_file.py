@@ -11,7 +11,7 @@ from connector.rules.actions import At
 from connector.rules.conditions import read_when
 from connector.rules.escalation import Step
 from connector.rules.match import always_there
-from connector.rules.model import Action, Group, Vocabulary
+from connector.rules.model import LOG, Action, Group, Vocabulary
 from connector.rules.written import EscalationText
 from connector.text import one_line
 
@@ -57,6 +57,7 @@ def _step(
     then: tuple[Action, ...] = ()
     if isinstance(raw.get("then"), list):
         then = read_actions((*at, "then"), always_there(when))
+        problems += _idle(document, at, raw["then"])
     problems += _to_customers(document, at, then)
     if head is None or len(then) != len(raw["then"]):
         return None  # what is wrong was said
@@ -75,6 +76,16 @@ def _step(
 def _written(item: Any) -> frozenset[str]:
     (params,) = item.values()
     return frozenset(params or ())
+
+
+def _idle(document: Document, at: At, then: list[Any]) -> list[Problem]:
+    """A rule may only note; a step that does would never be seen."""
+    hint = "tell a colleague, or change the case"
+    return [
+        document.problem(f"{LOG}: an escalation has to do something", *at, "then", place, hint=hint)
+        for place, item in enumerate(then)
+        if isinstance(item, dict) and LOG in item
+    ]
 
 
 def _to_customers(document: Document, at: At, then: tuple[Action, ...]) -> list[Problem]:

@@ -234,6 +234,7 @@ def test_the_chores_do_it(post, monkeypatch):
     ("step", "said"),
     [
         ("{id: a, then: [{email.thank_you: {template: thank_you}}]}", "writes to no customer"),
+        ("{id: a, then: [{log: {}}]}", "log: an escalation has to do something"),
         ("{id: A b, then: [{log: {}}]}", "may only hold a-z"),
         ("{id: a, still: closed, then: [{slack.message: {channel: '#a', text: t}}]}", "untouched"),
         ("{id: a, then: [{slack.message: {text: t}}]}", "channel"),

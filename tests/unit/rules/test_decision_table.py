@@ -156,3 +156,43 @@ def test_a_narrow_terminal_hints_at_html(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     table._print(made(RULES))
     assert "--format html" in capsys.readouterr().err
+
+
+ESCALATED = """
+rules:
+  - {id: unhappy, when: {segment: detractor}, then: [{zendesk.ticket: {next_step: Call.}}]}
+escalation:
+  - id: nobody-called
+    name: Nobody has called
+    when: {customer.plan: enterprise}
+    then: [{zendesk.ticket: {priority: urgent}}]
+  - id: not-closed
+    still: open
+    overdue_by: 9h
+    then: [{zendesk.ticket: {group: Leads}}]
+"""
+
+
+def test_what_happens_when_nobody_acts_stands_below_the_rules():
+    found = made(ESCALATED)
+    assert found.columns == ("#", "rule", "status", "segment", "customer.plan", "actions", "owner")
+    assert found.rows[-2:] == (
+        (
+            ("",),
+            ("escalation, nobody-called", "Nobody has called"),
+            ("still untouched", "when it is due"),
+            (),
+            ("enterprise",),
+            ("zendesk.ticket: priority urgent",),
+            (),
+        ),
+        (
+            ("",),
+            ("escalation, not-closed",),
+            ("still open", "9 h after it was due"),
+            (),
+            (),
+            ("zendesk.ticket: group Leads",),
+            (),
+        ),
+    )
