@@ -27,6 +27,10 @@ _TOPICS = ("billing", "support", "delivery", "quality", "price", "app", "onboard
 _SURVEYS = ("nps", "nps", "nps", "partners", "rating")
 _SOURCES = ("app", "web", "mail")
 _RULES = ("detractor", "passive", "promoter", "urgent")
+_TEAMS = ("Support", "Retention", "Billing", "North", "South", "Key accounts")
+_OWNERS = ("Ana", "Bo", "Chidi", "Dana", "Emil", "Fay", "Goro", "Hana", "Ivo", "Jun", "Kim")
+_CAUSES = ("late delivery", "wrong invoice", "defect", "waiting time", "")
+_ACTIONS = ("called", "refunded", "replaced", "")
 # (once, twice): words of comments, some in nearly every one, some in next to none.
 _FIRST = ("the", "my", "your", "our", "this")
 _SECOND = ("order", "invoice", "support", "delivery", "app", "price", "refund", "agent", "site")
@@ -55,9 +59,14 @@ class _Words:
 
     @property
     def time(self) -> str:
+        return self.later("0")
+
+    def later(self, seconds: str) -> str:
+        """So long after the answer."""
         if self.is_sqlite:
-            return f"(strftime('%Y-%m-%d %H:%M:%S', {self.second}, 'unixepoch') || '.000000')"
-        return f"to_timestamp({self.second})"
+            moment = f"{self.second} + {seconds}"
+            return f"(strftime('%Y-%m-%d %H:%M:%S', {moment}, 'unixepoch') || '.000000')"
+        return f"to_timestamp({self.second} + {seconds})"
 
     @property
     def day(self) -> str:
@@ -145,6 +154,7 @@ def _statements(w: _Words, answers: int) -> list[str]:
     )
     ruleset = "(SELECT max(hash) FROM rulesets)"
     case = f"i % {CASES_EVERY} = 0"
+    life = _life(w, answers)
     return [
         "INSERT INTO customers (id, name, attributes, created_at) "
         f"SELECT {owner}, 'First' || ((i - 1) % 40) || ' Last' || ((i - 1) % 3000), {w.json(chr(39) + chr(123) + chr(125) + chr(39))}, {w.time} "
@@ -186,16 +196,38 @@ def _statements(w: _Words, answers: int) -> list[str]:
         f" {w.no}, {w.json(chr(39) + chr(123) + chr(125) + chr(39))}, 'done', {w.time}, 1, 1, 'T' || i,"
         f" 'https://desk.example.com/' || i, {w.time}, {w.time} FROM {rows} WHERE {case}",
         "INSERT INTO cases (action_id, response_id, customer_id, source, survey, score, segment, rule_id,"
-        " sink, remote_id, url, priority, answered_at, opened_at, respond_by, state, reopened) "
-        f"SELECT i, {response}, {customer}, {source}, {survey}, {score}, {segment}, {rule}, 'far', 'T' || i,"
-        f" 'https://desk.example.com/' || i, 'high', {w.time}, {w.time}, {w.time},"
-        f" CASE WHEN i > {answers * 9 // 10} THEN 'open' ELSE 'closed' END, 0 FROM {rows} WHERE {case}",
+        " sink, remote_id, url, priority, answered_at, opened_at, respond_by, reopened, "
+        + ", ".join(life)
+        + f") SELECT i, {response}, {customer}, {source}, {survey}, {score}, {segment}, {rule}, 'far', 'T' || i,"
+        f" 'https://desk.example.com/' || i, 'high', {w.time}, {w.later('5')}, {w.later('86400')},"
+        f" CASE WHEN i % 330 = 0 THEN 1 ELSE 0 END, {', '.join(life.values())} FROM {rows} WHERE {case}",
         *(
             "INSERT INTO case_events (action_id, kind, key, at, noticed_at) "
             f"SELECT i, '{kind}', '{kind}', {w.time}, {w.time} FROM {rows} WHERE {case}"
             for kind in ("opened", "contacted", "closed")
         ),
     ]
+
+
+def _life(w: _Words, answers: int) -> dict[str, str]:
+    """How cases go on: most are touched within a day or two and closed within a week, some wait
+    for long; the newest tenth is open, of it half untouched."""
+    touched = "(60 + ((i * 7919) % 1009) * ((i * 104729) % 1013) / 4)"
+    closed = f"({touched} + ((i * 15485863) % 997) * ((i * 6151) % 991) / 2)"
+    is_new = f"i > {answers * 9 // 10}"
+    untouched = f"{is_new} AND i % 20 = 0"
+    known = f"CASE WHEN {untouched} THEN NULL ELSE"
+    told = f"CASE WHEN {is_new} THEN NULL ELSE"
+    return {
+        "state": f"CASE WHEN {untouched} THEN 'open' WHEN {is_new} THEN 'contacted' ELSE 'closed' END",
+        "contacted_at": f"{known} {w.later(touched)} END",
+        "working_seconds": f"{known} {touched} / 3.0 END",
+        "closed_at": f"{told} {w.later(closed)} END",
+        "team": w.pick(_TEAMS, 61),
+        "owner": f"{known} {w.pick(_OWNERS, 67)} END",
+        "cause": f"{told} {w.pick(_CAUSES, 71)} END",
+        "action_taken": f"{told} {w.pick(_ACTIONS, 73)} END",
+    }
 
 
 def _text(expression: str) -> str:

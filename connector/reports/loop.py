@@ -11,7 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from operator import add
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from connector.numbers.ranking import MOST_RANKED, Place, places_of_shares
 from connector.numbers.shares import Share
@@ -22,7 +23,7 @@ from connector.store import looping
 from connector.store.counting import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 SHARES = (0.5, 0.9, 0.95)  # the percentiles that are told
 LEAST = 30  # cases that a figure needs
 _TIMES = ("week", "month")
-_NOT_COUNTED = ("group", "day")
+_Key = TypeVar("_Key")
 _ALL = ""  # stands for all groups together
 
 
@@ -106,22 +107,22 @@ def report(
         TooManyGroups: nobody reads a thousand of them.
     """
     name = question.grouping.name
-    weeks: dict[str, Counter[str]] = {}
-    groups: dict[str | None, Sums] = {}
-    whole = Sums()
+    by_week: dict[str, Sequence[int]] = {}
+    by_group: dict[str | None, Sequence[int]] = {}
     asked = (question.period, question.grouping.by, now, question.survey)
     with closing(looping.measured(connection, *asked)) as rows:
         for row in rows:
-            counts = _counts(row)
-            whole.counts.update(counts)
             (week,) = groups_of("week", row.day)
-            weeks.setdefault(str(week), Counter()).update(counts)
+            _add(by_week, str(week), row)
             for group in _groups_of(name, row):
-                groups.setdefault(group, Sums()).counts.update(counts)
-            if len(groups) > MOST_GROUPS:
+                _add(by_group, group, row)
+            if len(by_group) > MOST_GROUPS:
                 raise TooManyGroups(
                     f"'{name}' has more than {MOST_GROUPS:,} values: nearly everybody is a group"
                 )
+    weeks = {week: _counter(numbers) for week, numbers in by_week.items()}
+    whole = Sums(sum(weeks.values(), Counter()))
+    groups = {group: Sums(_counter(numbers)) for group, numbers in by_group.items()}
     of_all = _clocks(connection, question, NOTHING, now)
     whole.clocks = of_all.get(None)
     if group_clocks and question.grouping.by != NOTHING:
@@ -139,9 +140,12 @@ def report(
     )
 
 
-def _counts(row: looping.Measured) -> dict[str, int]:
-    told = row._asdict()
-    return {name: told[name] for name in told if name not in _NOT_COUNTED}
+def _add(sums: dict[_Key, Sequence[int]], key: _Key, row: looping.Measured) -> None:
+    sums[key] = [*map(add, sums[key], row.numbers)] if key in sums else row.numbers
+
+
+def _counter(numbers: Sequence[int]) -> Counter[str]:
+    return Counter(dict(zip(looping.Measured.names(), numbers, strict=True)))
 
 
 def _groups_of(name: str, row: looping.Measured) -> Iterable[str | None]:

@@ -7,7 +7,7 @@ deleted at the far side stops no clock: its customer has heard from nobody.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from connector.store.counting import Period, day_of, text_at
 from connector.store.tables import cases, decisions
+from connector.store.types import SecondsBetween
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -38,6 +39,7 @@ _STREAMED = 2_000  # rows that are held at once
 WITHIN_DAYS = (2, 7, 30)  # closed within so many days of the answer
 _MINUTE, _QUARTER, _HOUR, _DAY = 60, 900, 3_600, 86_400
 _TOUCHED_AT = func.coalesce(cases.c.contacted_at, cases.c.closed_at, type_=cases.c.closed_at.type)
+_IS_TOUCHED = case((cases.c.touched_after.is_not(None), 1), else_=0)
 _IS_OPEN = cases.c.state.in_(("open", "contacted"))
 _IS_CLOSED = cases.c.state == "closed"
 _WAS_CLOSED = or_(_IS_CLOSED, cases.c.reopened > 0)
@@ -70,6 +72,15 @@ class Measured(NamedTuple):
     closed_in_2: int
     closed_in_7: int
     closed_in_30: int
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """All that is counted, in the order of `names`."""
+        return self[2:]
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return cls._fields[2:]
 
 
 class Wait(NamedTuple):
@@ -112,7 +123,7 @@ def measured(
         _IS_CLOSED & cause,
         _IS_CLOSED & action,
         _IS_CLOSED & cause & action,
-        *(_closed_within(days, dialect) for days in WITHIN_DAYS),
+        *(_closed_within(days) for days in WITHIN_DAYS),
     )
     columns = (group.label("grouped"), day.label("day"), func.count(), *map(_counted, counts))
     statement = _chosen(select(*columns), period, by, survey).group_by("grouped", "day")
@@ -125,11 +136,9 @@ def waits(
 ) -> Iterator[Wait]:
     """From the answer to the first touch, by the customer's clock, which never pauses. To the
     minute within a day, to the quarter of an hour within a week, then to the hour."""
-    dialect = connection.dialect.name
-    over = case((_TOUCHED_AT.is_not(None), 1), else_=0)
-    until = func.coalesce(_TOUCHED_AT, literal(now, cases.c.closed_at.type))
-    seconds = _rounded(_seconds(cases.c.answered_at, until, dialect))
-    return _waited(connection, seconds, over, period, by, survey)
+    until_now = SecondsBetween(cases.c.answered_at, literal(now, cases.c.closed_at.type))
+    seconds = _rounded(func.coalesce(cases.c.touched_after, until_now))
+    return _waited(connection, seconds, _IS_TOUCHED, period, by, survey)
 
 
 def working_waits(
@@ -137,11 +146,11 @@ def working_waits(
 ) -> Iterator[Wait]:
     """The same by the working clock, of due cases: `seconds` is None for those that nobody has
     touched, which have waited longer than was promised."""
-    over = case((_TOUCHED_AT.is_not(None), 1), else_=0)
-    seconds = case((_TOUCHED_AT.is_not(None), _rounded(cases.c.working_seconds)))
-    known = or_(_TOUCHED_AT.is_(None), cases.c.working_seconds.is_not(None))
+    told = _rounded(cast(cases.c.working_seconds, Integer))
+    seconds = case((cases.c.touched_after.is_not(None), told))
+    known = or_(cases.c.touched_after.is_(None), cases.c.working_seconds.is_not(None))
     return _waited(
-        connection, seconds, over, period, by, survey, (cases.c.respond_by <= now) & known
+        connection, seconds, _IS_TOUCHED, period, by, survey, (cases.c.respond_by <= now) & known
     )
 
 
@@ -203,32 +212,22 @@ def _name(group: Any) -> str | None:
 
 
 def _counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+    return func.count().filter(condition)
 
 
 def _is_told(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return and_(column.is_not(None), column != "")
 
 
-def _closed_within(days: int, dialect: str) -> ColumnElement[bool]:
-    seconds = _seconds(cases.c.answered_at, cases.c.closed_at, dialect)
-    return _IS_CLOSED & (seconds <= timedelta(days=days).total_seconds())
+def _closed_within(days: int) -> ColumnElement[bool]:
+    return _IS_CLOSED & (cases.c.closed_after <= days * _DAY)
 
 
-def _seconds(
-    begin: ColumnElement[Any], end: ColumnElement[Any], dialect: str
-) -> ColumnElement[Any]:
-    if dialect == "sqlite":
-        return (func.julianday(end) - func.julianday(begin)) * _DAY
-    return func.extract("epoch", end - begin)
-
-
-def _rounded(seconds: ColumnElement[Any]) -> ColumnElement[int]:
-    whole = cast(func.round(seconds), Integer)
+def _rounded(seconds: ColumnElement[int]) -> ColumnElement[int]:
     return case(
-        (seconds < _DAY, whole // _MINUTE * _MINUTE),
-        (seconds < 7 * _DAY, whole // _QUARTER * _QUARTER),
-        else_=whole // _HOUR * _HOUR,
+        (seconds < _DAY, seconds // _MINUTE * _MINUTE),
+        (seconds < 7 * _DAY, seconds // _QUARTER * _QUARTER),
+        else_=seconds // _HOUR * _HOUR,
     )
 
 

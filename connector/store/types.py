@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, DateTime, Integer
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
@@ -32,3 +34,22 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class SecondsBetween(FunctionElement[int]):
+    """Whole seconds from the first of two times to the second."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(SecondsBetween)
+def _subtracted(between: SecondsBetween, compiler: Any, **options: Any) -> str:
+    begin, end = (compiler.process(one, **options) for one in between.clauses)
+    return f"CAST(round(EXTRACT(epoch FROM {end} - {begin})) AS INTEGER)"
+
+
+@compiles(SecondsBetween, "sqlite")
+def _subtracted_by_sqlite(between: SecondsBetween, compiler: Any, **options: Any) -> str:
+    begin, end = (compiler.process(one, **options) for one in between.clauses)
+    return f"CAST(round((julianday({end}) - julianday({begin})) * 86400) AS INTEGER)"

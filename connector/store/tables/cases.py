@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     Column,
+    Computed,
     Float,
     ForeignKey,
     Index,
@@ -17,16 +18,25 @@ from sqlalchemy import (
 )
 
 from connector.store.tables.metadata import metadata
-from connector.store.types import RowId, UtcTime
+from connector.store.types import RowId, SecondsBetween, UtcTime
+
+_TOUCHED = SecondsBetween(text("answered_at"), text("coalesce(contacted_at, closed_at)"))
+_CLOSED = SecondsBetween(text("answered_at"), text("closed_at"))
+_READ = (
+    *("answered_at", "respond_by", "state", "touched_after", "closed_after", "contacted_at"),
+    *("closed_at", "working_seconds", "reopened", "cause", "action_taken", "survey", "team"),
+    *("owner", "rule_id", "source"),
+)
 
 # A ticket or task that exists at the far side; made with its receipt. states: open, contacted,
 # closed, gone. The customer's clock begins at `answered_at` and never pauses; the working clock
-# ends at `respond_by`; `working_seconds` is what it showed at the first touch. `told_at` is how new
-# the newest news is, by the far side's clock. `missing`: it was closed there, but what its team
-# wants to know is not told, so that it stays contacted here. `next_response_id`: the customer's
-# next answer after that; `continued_in`: an unhappy one opened this record again, which is that
-# answer's case now, which `continues` this one. `escalated`: the steps of `escalation` that were
-# judged, each once.
+# ends at `respond_by`; `working_seconds` is what it showed at the first touch; `touched_after` and
+# `closed_after` are the seconds of the customer's, which the database reckons itself. `told_at` is
+# how new the newest news is, by the far side's clock. `missing`: it was closed there, but what its
+# team wants to know is not told, so that it stays contacted here. `next_response_id`: the
+# customer's next answer after that; `continued_in`: an unhappy one opened this record again, which
+# is that answer's case now, which `continues` this one. `escalated`: the steps of `escalation` that
+# were judged, each once.
 cases = Table(
     "cases",
     metadata,
@@ -62,9 +72,14 @@ cases = Table(
     Column("continues", RowId),
     Column("continued_in", RowId),
     Column("escalated", JSON),
+    Column("touched_after", Integer, Computed(_TOUCHED)),
+    Column("closed_after", Integer, Computed(_CLOSED)),
     Index("ix_cases_sink_remote_id", "sink", "remote_id"),
     Index("ix_cases_state_respond_by", "state", "respond_by"),
-    Index("ix_cases_answered_at", "answered_at"),
+    Index("ix_cases_answered_at", "answered_at").ddl_if("postgresql"),
+    # All that is read of a year's cases: SQLite needs not fetch their rows. (PostgreSQL refuses
+    # long texts in an index.)
+    Index("ix_cases_loop", *_READ).ddl_if("sqlite"),
     Index(
         "ix_cases_untouched",
         "segment",
