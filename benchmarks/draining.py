@@ -53,6 +53,7 @@ def drain(world: World, scale: Scale) -> Iterator[Figure]:
 
 def _empty(workspace: Workspace) -> float:
     from connector.delivery import Courier
+    from connector.engine.settling import settle
 
     def empty(courier: Courier) -> int:
         done = 0
@@ -63,6 +64,7 @@ def _empty(workspace: Workspace) -> float:
     couriers = [
         Courier(workspace.store, "far", workspace.new_sink("far"), _now) for _ in range(_CALLS)
     ]
+    settle()
     with ThreadPoolExecutor(_CALLS) as pool:
         began = time.monotonic()
         done = sum(pool.map(empty, couriers))

@@ -16,6 +16,7 @@ from benchmarks.filling import CASES_EVERY, fill
 from benchmarks.installation import World, installation, sink
 from benchmarks.report import Figure
 from connector.engine.serving import WebServer
+from connector.engine.settling import settle
 from connector.reports.explained import explained
 from connector.reports.firing import firing
 from connector.reports.programme import Asked, grouping_of, programme
@@ -88,6 +89,7 @@ def rendered(name: str, workspace: Workspace) -> Iterator[Figure]:
     workspace.settings = workspace.settings.model_copy(update={"dashboard": dashboard})
     server = WebServer(application(workspace, lambda: None), "127.0.0.1", 0)
     server.start()
+    settle()
     try:
         for path in _PATHS:
             took = sorted(_get(server.url + path) for _ in range(_TIMES))

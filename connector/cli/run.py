@@ -26,6 +26,7 @@ def run(ctx: click.Context, once: bool) -> int:
         if once:
             return 4 if run_once(opened) else 0
         from connector.engine.serving import WebServer
+        from connector.engine.settling import settle
         from connector.errors import Invalid
         from connector.web.app import application
 
@@ -45,6 +46,7 @@ def run(ctx: click.Context, once: bool) -> int:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         server.start()
+        settle()
         click.echo(f"Receiving on {server.url}/hooks/<source>. Stop with Ctrl-C.", err=True)
         stop.wait()
         click.echo("Stopping: finishing the calls in flight.", err=True)

@@ -29,6 +29,7 @@ def web(ctx: click.Context, host: str | None, port: int | None) -> int:
     from connector.engine.celery_app import make_app
     from connector.engine.doorbell import Doorbell
     from connector.engine.serving import WebServer
+    from connector.engine.settling import settle
     from connector.engine.wakeups import DECIDE, follow
     from connector.web.app import application
 
@@ -51,6 +52,7 @@ def web(ctx: click.Context, host: str | None, port: int | None) -> int:
             ) from error
         with stop_event() as stop:
             server.start()
+            settle()
             log.info("receiving on %s/hooks/<source>", server.url)
             stop.wait()
         server.stop()

@@ -16,6 +16,7 @@ from celery.worker import WorkController, state
 from connector.engine.celery_app import make_app
 from connector.engine.doorbell import Doorbell
 from connector.engine.patrol import Patrol
+from connector.engine.settling import settle
 from connector.engine.stages import Stages
 from connector.engine.wakeups import only_for, schedule
 
@@ -81,6 +82,7 @@ def work(
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, stop)
     log.info("working: %s", ", ".join(sorted({wakeup.queue for wakeup in every})))
+    settle()
     patrol.start()
     worker.start()
     stages.stopping.set()  # also where no signal has ended it
