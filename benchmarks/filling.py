@@ -74,6 +74,13 @@ class _Words:
             return f"strftime('%Y-%m-%d', {self.second}, 'unixepoch')"
         return f"to_char(to_timestamp({self.second}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 
+    @property
+    def monday(self) -> str:
+        if self.is_sqlite:
+            return f"date({self.second}, 'unixepoch', '-6 days', 'weekday 1')"
+        week = f"date_trunc('week', to_timestamp({self.second}) AT TIME ZONE 'UTC')"
+        return f"to_char({week}, 'YYYY-MM-DD')"
+
     def numbered(self, count: int) -> str:
         if self.is_sqlite:
             return (
@@ -176,8 +183,9 @@ def _statements(w: _Words, answers: int) -> list[str]:
         f" {language}, {customer}, CASE WHEN i % 2 = 0 THEN {w.no} ELSE {w.yes} END, {counted} FROM {rows}",
         *(
             "INSERT INTO tallies (dimension, day, survey, value, score, segment, n) "
-            f"SELECT '{dimension}', {w.day}, {survey}, {value}, {_text(score)}, {segment}, count(*) "
+            f"SELECT '{span}{dimension}', {day}, {survey}, {value}, {_text(score)}, {segment}, count(*) "
             f"FROM {rows} GROUP BY 1, 2, 3, 4, 5, 6"
+            for span, day in (("", w.day), ("week:", w.monday))
             for dimension, value in (
                 ("survey", "''"),
                 ("source", source),

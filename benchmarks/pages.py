@@ -179,7 +179,7 @@ def questions(workspace: Workspace, now: datetime, answers: int) -> dict[str, li
             said(topic="onboarding", score="0", language="ja"),
         ],
         "Verbatims, what can be chosen": [
-            lambda c: verbatims.choices(c, (tomorrow - timedelta(days=90)).isoformat())
+            lambda c: verbatims.choices(c, tomorrow - timedelta(days=90))
         ],
         "Customers by address or name": [
             lambda c: search(c, "p77@example.com"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TOGETHER = 200  # the writer of SQLite is theirs for some 20 ms
 _FULL_PAUSE_SECONDS, _PAUSE_SECONDS = 0.01, 0.4
+_WEEKS = "weeks"  # among the dimensions: whoever began did count by week too
 _NAMES = ("name", "email", "phone", "external_id", "company")
 
 
@@ -42,8 +43,7 @@ def project(workspace: Workspace, limit: int = _TOGETHER) -> int:
     Raises:
         StoreDown: when the database is down; nothing was lost.
     """
-    dimensions = dimensions_of(workspace.settings.customer_attributes)
-    store = workspace.store
+    dimensions, store = _dimensions(workspace), workspace.store
     with store.read() as connection:
         here = readings.position(connection)
     if here is None or list(here.dimensions) != list(dimensions):
@@ -63,7 +63,7 @@ def pause(done: int) -> float:
 
 def rebuild(workspace: Workspace) -> None:
     """Empty all projections; `project` fills them again, here or in whatever else runs."""
-    dimensions = dimensions_of(workspace.settings.customer_attributes)
+    dimensions = _dimensions(workspace)
 
     def work(connection: Connection) -> None:
         readings.hold(connection)
@@ -72,11 +72,16 @@ def rebuild(workspace: Workspace) -> None:
     workspace.store.write(work)
 
 
+def _dimensions(workspace: Workspace) -> tuple[str, ...]:
+    return (*dimensions_of(workspace.settings.customer_attributes), _WEEKS)
+
+
 def _begin(connection: Connection, dimensions: Sequence[str]) -> None:
     """For the first time, or for other dimensions than before."""
     here = readings.hold(connection)
     if list(here.dimensions) != list(dimensions):
-        readings.start_again(connection, dimensions, at_once=False)
+        counted_days_only = _WEEKS not in here.dimensions  # an older version, perhaps beside us
+        readings.start_again(connection, dimensions, at_once=counted_days_only)
 
 
 def _prepare(connection: Connection, dimensions: Sequence[str], limit: int) -> _Prepared:

@@ -44,7 +44,7 @@ def firing(
     connection: Connection, ruleset: Ruleset, since: date, until: date, survey: str | None = None
 ) -> Firing:
     """By the day on which answers were given; each as it was last decided."""
-    days = (since.isoformat(), until.isoformat())
+    days = (since, until)
     live, shadow = (_counts(connection, days, dimension, survey) for dimension in ("rule", SHADOW))
     rows = tallies.scores(connection, *days, survey=survey)
     known = {rule.id: (n, rule.name, rule.status) for n, rule in enumerate(ruleset.rules, 1)}
@@ -59,7 +59,7 @@ def firing(
 
 
 def _counts(
-    connection: Connection, days: tuple[str, str], dimension: str, survey: str | None
+    connection: Connection, days: tuple[date, date], dimension: str, survey: str | None
 ) -> Counter[str]:
     found: Counter[str] = Counter()
     for row in tallies.scores(connection, *days, dimension=dimension, survey=survey):

@@ -115,7 +115,7 @@ def programme(
     """
     period = Period(_midnight(asked.since), _midnight(asked.until))
     question = Question(period, grouping, asked.survey, asked.least)
-    days = (asked.since.isoformat(), asked.until.isoformat())
+    days = (asked.since, asked.until)
     blocks: dict[str, Block] = {}
     for row in tallies.scores(connection, *days, survey=asked.survey):
         block = blocks.setdefault(row.survey, Block(row.survey, surveys.get(row.survey)))
@@ -127,8 +127,7 @@ def programme(
     last = asked.until - timedelta(days=1)
     shown = last - timedelta(days=last.weekday(), weeks=_WEEKS_SHOWN - 1)
     since = min(judged.since.date(), shown)
-    long = (since.isoformat(), asked.until.isoformat())
-    weekly = tallies.scores(connection, *long, survey=asked.survey, times="week")
+    weekly = tallies.scores(connection, since, asked.until, survey=asked.survey, times="week")
     weeks_judged = (judged.since.date().isoformat(), judged.until.date().isoformat())
     judge(blocks, question, _within(weekly, *weeks_judged))
     found = in_order(blocks, surveys)
@@ -149,7 +148,7 @@ def _within(rows: Iterable[Counted], since: str, until: str) -> list[Counted]:
 
 
 def _group(
-    connection: Connection, blocks: Mapping[str, Block], question: Question, days: tuple[str, str]
+    connection: Connection, blocks: Mapping[str, Block], question: Question, days: tuple[date, date]
 ) -> None:
     name = question.grouping.name
     if name == SURVEY:
@@ -207,7 +206,7 @@ def _figures(tally: Tally, least: int) -> tuple[float | None, float | None, floa
 
 
 def _topics(
-    connection: Connection, blocks: Mapping[str, Block], asked: Asked, days: tuple[str, str]
+    connection: Connection, blocks: Mapping[str, Block], asked: Asked, days: tuple[date, date]
 ) -> dict[str, list[Topic]]:
     """By survey, the topics that most people mention."""
     counted: dict[str, dict[str, Tally]] = {}

@@ -1,8 +1,10 @@
-"""Named queries of tallies: counts per day, survey, dimension, value and score."""
+"""Named queries of tallies: counts per day, survey, dimension, value and score. Each week is
+counted once more as a whole, so that a year need not be read day by day."""
 
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sqlalchemy import (
@@ -17,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    union_all,
 )
 
 from connector.store.arrivals import insert_ignoring
@@ -26,10 +29,13 @@ from connector.store.tables import tallies, tally_values
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from sqlalchemy import Select
+
 MOST_VALUES = 200  # of one dimension that are counted apart
 OTHER = "…"  # all others together
 SURVEY = "survey"  # the dimension of every answer; its value is empty
 LONGEST = 200
+_WEEK = "week:"  # before a dimension: its tallies of whole weeks, under their Mondays
 
 Pair = tuple[str, str]  # dimension and value
 Times = Literal["day", "week"]
@@ -75,9 +81,10 @@ _FORGET_VALUE = delete(tally_values).where(
 def keys(row: Mapping[str, Any]) -> Iterator[Key]:
     """Where a row of `readings` is counted."""
     score = "" if row["score"] is None else str(row["score"])
-    day = row["given"].date().isoformat()
-    for dimension, value in row["counted"]:
-        yield Key(dimension, day, row["survey"], value, score, row["segment"] or "")
+    given = row["given"].date()
+    for span, day in (("", given.isoformat()), (_WEEK, _monday(given).isoformat())):
+        for dimension, value in row["counted"]:
+            yield Key(span + dimension, day, row["survey"], value, score, row["segment"] or "")
 
 
 def add(connection: Connection, changes: Counter[Key]) -> None:
@@ -139,42 +146,83 @@ def limited(connection: Connection, wanted: Iterable[Pair]) -> set[Pair]:
     return found
 
 
-def _monday(dialect: str) -> ColumnElement[str]:
-    """https://www.sqlite.org/lang_datefunc.html#modifiers"""
-    if dialect == "sqlite":
-        return func.date(tallies.c.day, literal_column("'-6 days'"), literal_column("'weekday 1'"))
-    week = func.date_trunc(literal_column("'week'"), cast(tallies.c.day, Date))
-    return func.to_char(week, literal_column("'YYYY-MM-DD'"))
-
-
 def empty(connection: Connection) -> None:
     connection.execute(delete(tallies))
     connection.execute(delete(tally_values))
 
 
+def values(connection: Connection, dimension: str, since: date, most: int) -> list[str]:
+    """What was counted in a dimension in the week of `since` or later; not what is not known."""
+    found = select(tallies.c.value).where(
+        tallies.c.dimension == _WEEK + dimension,
+        tallies.c.day >= _monday(since).isoformat(),
+        tallies.c.value != "",
+    )
+    return sorted(connection.scalars(found.distinct().limit(most)))
+
+
 def scores(
     connection: Connection,
-    since: str,
-    until: str,
+    since: date,
+    until: date,
     dimension: str = SURVEY,
     survey: str | None = None,
     times: Times | None = None,
 ) -> list[Counted]:
-    """Answers of the days from `since` up to, but not including, `until` (`2026-11-24`), by survey,
-    value, score and segment. With `times` the group is the day, or the Monday of its week."""
-    group: ColumnElement[str] = tallies.c.value
-    if times is not None:
-        group = tallies.c.day if times == "day" else _monday(connection.dialect.name)
-    names = (tallies.c.survey, group, tallies.c.score, tallies.c.segment)
-    statement = (
-        select(*names, func.sum(tallies.c.n))
-        .where(tallies.c.dimension == dimension, tallies.c.day >= since, tallies.c.day < until)
-        .group_by(*names)
-    )
-    if survey is not None:
-        statement = statement.where(tallies.c.survey == survey)
+    """Answers of the days from `since` up to, but not including, `until`, by survey, value, score
+    and segment. With `times` the group is the day, or the Monday of its week (`2026-11-23`)."""
+    spans = _spans(since, until, by_day=times == "day")
+    parts = [_part(connection, span, dimension, survey, times) for span in spans]
+    counted = union_all(*parts).subquery()
+    names = (counted.c.survey, counted.c.grouped, counted.c.score, counted.c.segment)
+    statement = select(*names, func.sum(counted.c.n)).group_by(*names)
     return [
         Counted(survey, group or None, int(score) if score else None, segment or None, answers)
         for survey, group, score, segment, answers in connection.execute(statement)
         if answers
     ]
+
+
+class _Span(NamedTuple):
+    """Days from `begin` up to `end`, or the Mondays of whole weeks."""
+
+    begin: date
+    end: date
+    weeks: bool = False
+
+
+def _spans(since: date, until: date, by_day: bool) -> list[_Span]:
+    """What to read: whole weeks in the place of their days."""
+    first, last = _monday(since + timedelta(days=6)), _monday(until)
+    if by_day or first >= last:
+        return [_Span(since, until)]
+    around = (_Span(since, first), _Span(last, until))
+    return [_Span(first, last, weeks=True), *(days for days in around if days.begin < days.end)]
+
+
+def _part(
+    connection: Connection, span: _Span, dimension: str, survey: str | None, times: Times | None
+) -> Select[Any]:
+    group: ColumnElement[str] = tallies.c.value
+    if times is not None:
+        by_monday = times == "week" and not span.weeks
+        group = _monday_of_day(connection.dialect.name) if by_monday else tallies.c.day
+    columns = (tallies.c.survey, group.label("grouped"), tallies.c.score, tallies.c.segment)
+    statement = select(*columns, tallies.c.n).where(
+        tallies.c.dimension == (_WEEK + dimension if span.weeks else dimension),
+        tallies.c.day >= span.begin.isoformat(),
+        tallies.c.day < span.end.isoformat(),
+    )
+    return statement if survey is None else statement.where(tallies.c.survey == survey)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _monday_of_day(dialect: str) -> ColumnElement[str]:
+    """https://www.sqlite.org/lang_datefunc.html#modifiers"""
+    if dialect == "sqlite":
+        return func.date(tallies.c.day, literal_column("'-6 days'"), literal_column("'weekday 1'"))
+    week = func.date_trunc(literal_column("'week'"), cast(tallies.c.day, Date))
+    return func.to_char(week, literal_column("'YYYY-MM-DD'"))

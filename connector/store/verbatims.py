@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from connector.store import searching
+from connector.store import searching, tallies
 from connector.store.tables import (
     actions,
     cases,
@@ -14,12 +14,12 @@ from connector.store.tables import (
     customers,
     readings,
     responses,
-    tallies,
     tally_values,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
 _MOST_OF_CUSTOMER = 500
 _MOST_KEPT_APART = 1_000
@@ -142,12 +142,9 @@ def customers_with_key(connection: Connection, values: Sequence[tuple[str, str]]
     return list(found)
 
 
-def choices(connection: Connection, since: str) -> Choices:
-    """`since` is a day: of the topics only what was spoken of since then."""
+def choices(connection: Connection, since: date) -> Choices:
+    """Of the topics only what was spoken of in the week of `since` or later."""
     language = tally_values.c.dimension == "language"
     languages = select(tally_values.c.value).where(language).order_by(tally_values.c.value)
-    spoken = select(tallies.c.value).where(
-        tallies.c.dimension == "topic", tallies.c.day >= since, tallies.c.value != ""
-    )
-    topics = connection.scalars(spoken.distinct().limit(_MOST_KEPT_APART))
-    return Choices(list(connection.scalars(languages)), sorted(topics))
+    topics = tallies.values(connection, "topic", since, _MOST_KEPT_APART)
+    return Choices(list(connection.scalars(languages)), topics)

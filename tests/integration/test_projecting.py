@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 
 from connector import deciding, erasure, projecting
 from connector.engine.embedded import Embedded
@@ -58,7 +59,7 @@ def counted(world) -> dict[str, Counter]:
 
 def tallied(world) -> dict[str, Counter]:
     """The same from the tallies."""
-    begin, end = ((world.now + n * DAY).date().isoformat() for n in (-400, 2))
+    begin, end = ((world.now + n * DAY).date() for n in (-400, 2))
     with world.workspace.store.read() as connection:
         return {
             name: Counter(
@@ -122,6 +123,56 @@ def test_tallies_say_what_the_answers_say_after_any_history(world, seed):
     assert tallied(world)["survey"] == Counter()
     project(world)
     assert tallied(world) == counted(world)
+
+
+def test_whole_weeks_and_the_days_around_them_are_the_same_answers(world):
+    """Whatever day a time begins and ends on, also where it holds no whole week."""
+    given = [(world.now - n * DAY).replace(hour=(0, 23)[n % 2]) for n in range(40)]
+    for n, at in enumerate(given):
+        world.answer(id=str(n), score=3, at=at.isoformat())
+    world.answer(id="3", score=5, at=given[20].isoformat(), revised=world.now.isoformat())
+    given[3] = given[20]
+    project(world)
+    with world.workspace.store.read() as connection:
+        for first, last in itertools.product(range(22, 13, -1), range(16, -2, -1)):
+            since, until = ((world.now - n * DAY).date() for n in (first, last))
+            found = tallies.scores(connection, since, until)
+            expected = sum(since <= at.date() < until for at in given)
+            assert sum(one.answers for one in found) == expected, (since, until)
+
+
+@pytest.mark.parametrize("times", ["day", "week"])
+def test_each_day_or_week_has_its_own_answers(world, times):
+    given = [(world.now - n * DAY).replace(hour=(0, 23)[n % 2]) for n in range(40)]
+    for n, at in enumerate(given):
+        world.answer(id=str(n), score=3, at=at.isoformat())
+    project(world)
+    back = {"day": lambda day: 0, "week": date.weekday}[times]
+    for begin, end in ((33, -1), (20, 3), (12, 11), (5, 2)):
+        since, until = ((world.now - n * DAY).date() for n in (begin, end))
+        expected = Counter(
+            (at.date() - back(at) * DAY).isoformat() for at in given if since <= at.date() < until
+        )
+        with world.workspace.store.read() as connection:
+            found = tallies.scores(connection, since, until, times=times)
+        assert {one.group: one.answers for one in found} == expected
+
+
+def test_what_an_older_version_counted_by_day_only_is_counted_anew(world):
+    for n in range(20):
+        world.answer(id=str(n), score=3, at=(world.now - n * DAY).isoformat())
+    project(world)
+
+    def as_it_was(connection):
+        weeks = tallies.tallies.c.dimension.startswith("week:")
+        connection.execute(delete(tallies.tallies).where(weeks))
+        readings.advance(connection, dimensions=projecting.dimensions_of({}))
+
+    world.workspace.store.write(as_it_was)
+    assert tallied(world)["survey"] != counted(world)["survey"]
+    world.answer(id="3", score=5, revised=world.now.isoformat(), at=world.now.isoformat())
+    project(world)
+    assert tallied(world)["survey"] == counted(world)["survey"]
 
 
 def test_what_is_projected_twice_counts_once(world):
@@ -299,7 +350,7 @@ def test_an_attribute_that_is_declared_later_is_counted_for_all_answers(world):
     later = Workspace(more, world.workspace.store)
     assert project(world, later) == 1
     with world.workspace.store.read() as connection:
-        [one] = tallies.scores(connection, "2000-01-01", "2100-01-01", "customer.tier")
+        [one] = tallies.scores(connection, date(2000, 1, 1), date(2100, 1, 1), "customer.tier")
     assert (one.group, one.answers) == (None, 1)
     assert tallied(world) == counted(world)
 

@@ -33,8 +33,9 @@ readings = Table(
 )
 
 # How many answers of one UTC day have this score, by survey and by what a dimension says of them:
-# survey (its value is empty), source, language, brand, rule, topic, customer.NAME. Empty texts
-# stand for what is not known, as a key holds no NULL.
+# survey (its value is empty), source, language, brand, rule, topic, customer.NAME; and of one week,
+# from the Monday in `day` on, under week:survey and so on. Empty texts stand for what is not known,
+# as a key holds no NULL.
 tallies = Table(
     "tallies",
     metadata,

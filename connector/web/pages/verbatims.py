@@ -36,7 +36,7 @@ class _Verbatims:
 
     def show(self, request: Request) -> Response:
         wanted, before = _wanted(request), parameters.number(request.query_params, "before")
-        since = (self._frame.clock() - _TOPICS_OF).date().isoformat()
+        since = (self._frame.clock() - _TOPICS_OF).date()
         with self._frame.workspace.store.read() as connection:
             found = page(connection, wanted, before)
             choices = verbatims.choices(connection, since)
