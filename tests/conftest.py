@@ -20,6 +20,12 @@ from tests.parsing import Remembering
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 4 << 30
+
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+    # It is not the disk that is tested, and a suite of some thousand databases would wait for it
+    # most of the time.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 @pytest.fixture(autouse=True)
@@ -98,21 +104,10 @@ def postgres_store_url(databases: Databases) -> str:
     return databases.take()
 
 
-@pytest.fixture
-def store_folder(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is possible: it is not the disk that is tested here, and a suite of
-    some thousand durable commits would wait for it most of the time."""
-    if not MEMORY.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="connector-test-") as folder:
-        yield Path(folder)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
-        file = request.getfixturevalue("store_folder") / "test.db"
+        file = request.getfixturevalue("tmp_path") / "test.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         return f"sqlite:///{file}"
     url: str = request.getfixturevalue("postgres_store_url")

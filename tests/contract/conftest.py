@@ -40,7 +40,7 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def new_bench(
-    sandbox: Sandbox, store_folder: Path, sqlite_template: Path
+    sandbox: Sandbox, tmp_path: Path, sqlite_template: Path
 ) -> Iterator[Callable[..., Any]]:
     """Makes the bench of a sink from its harness; its store is closed at the end."""
     from tests.contract.sink_bench import SinkBench
@@ -48,7 +48,7 @@ def new_bench(
     made: list[SinkBench] = []
 
     def make(harness: Any, adapter: Any = None, **more: Any) -> SinkBench:
-        folder = store_folder / str(len(made))
+        folder = tmp_path / str(len(made))
         folder.mkdir()
         made.append(SinkBench(harness, sandbox, folder, sqlite_template, adapter, **more))
         return made[-1]

@@ -26,7 +26,7 @@ from connector.workspace import Workspace, open_workspace
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
 
 CONNECTOR = """
-store: {store}
+store: ${{STORE_URL}}
 surveys:
   nps: {{language: en}}
   partners: {{low: 1, high: 10, promoter_from: 8, passive_from: 5}}
@@ -185,7 +185,10 @@ class World:
 
 
 @pytest.fixture
-def make_world(store_url: str, tmp_path: Path, now: datetime) -> Iterator[Callable[..., World]]:
+def make_world(
+    store_url: str, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., World]]:
+    monkeypatch.setenv("STORE_URL", store_url)  # so all tests have the same text, parsed once
     opened: list[Workspace] = []
 
     def make(
@@ -199,11 +202,11 @@ def make_world(store_url: str, tmp_path: Path, now: datetime) -> Iterator[Callab
         (tmp_path / "templates/thank_you/en.txt").write_text("Subject: Thank you\n\nThank you.\n")
         (tmp_path / "rules.yaml").write_text(rules)
         file = tmp_path / "connector.yaml"
-        text = (CONNECTOR + more_sinks).format(store=store_url, surge=surge)
+        text = (CONNECTOR + more_sinks).format(surge=surge)
         for old, new in rename.items():
             text = text.replace(f"  {old}: ", f"  {new}: ")
         file.write_text(text)
-        settings = config.load(file, {"SECRET": SECRET, "TOKEN": "t0ken"})
+        settings = config.load(file, {"SECRET": SECRET, "TOKEN": "t0ken", "STORE_URL": store_url})
         workspace = open_workspace(settings, now - added_before, follow=True)
         opened.append(workspace)
         return World(workspace, now)

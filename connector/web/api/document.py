@@ -5,6 +5,7 @@ https://spec.openapis.org/oas/v3.1.1.html
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -21,7 +22,9 @@ _FAULTS = {
 }
 
 
+@cache
 def document() -> dict[str, Any]:
+    """The same each time: not to be changed."""
     answers = [(one.answer, "serialization") for one in OPERATIONS]
     kinds: Any = [*answers, (Error, "serialization")]
     refs, schemas = models_json_schema(kinds, ref_template=_REFERENCE)

@@ -52,7 +52,6 @@ def _to_page(_request: Request) -> Response:
 class _Api:
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
-        self.document = document()
         self._threads = Threads()  # programs must not keep people waiting
 
     def serves(self, one: Operation) -> Callable[[Request], Any]:
@@ -108,10 +107,10 @@ class _Api:
         return Response(found.model_dump_json(), media_type="application/json")
 
     def described(self, _request: Request) -> Response:
-        return JSONResponse(self.document)
+        return JSONResponse(document())
 
     def page(self, request: Request) -> Response:
-        return self.frame.page(request, "api.html", document=self.document, root=ROOT)
+        return self.frame.page(request, "api.html", document=document(), root=ROOT)
 
 
 def _asked(one: Operation, request: Request) -> Any:
