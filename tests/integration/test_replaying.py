@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from connector import replaying
 from connector.cli.rules.replays import accounts_of
@@ -148,21 +148,34 @@ def send_some(world, chance: random.Random, refusable: set[str]) -> None:
     """As a courier and an agent would, a second later: sent, perhaps late, refused, closed. Refused
     is only what is never decided again: what that would make of the row, the row does not tell."""
     world.now += timedelta(seconds=1)
-    for action in world.actions(state="waiting"):
-        if action.due_at > world.now or action.amends is not None:
-            continue
+    actions, fates = tables.actions.c, []
+    due = (actions.state == "waiting") & (actions.due_at <= world.now) & actions.amends.is_(None)
+    for action in rows_of(world, due):
         if action.response_id in refusable and action.opens_case and chance.random() < 0.4:
-            change(world, action.id, state="parked", finished_at=world.now)
+            fates.append((action.id, {"state": "parked", "finished_at": world.now}))
         elif not action.opens_case or chance.random() < 0.6:
-            change(world, action.id, state="done", first_sent_at=world.now, remote_id="7")
-    for action in world.actions(state="done"):
-        if action.opens_case and not action.closed_at and chance.random() < 0.1:
-            change(world, action.id, closed_at=world.now)
+            sent = {"state": "done", "first_sent_at": world.now, "remote_id": "7"}
+            fates.append((action.id, sent))
+    change(world, fates)
+    is_open = (actions.state == "done") & actions.opens_case & actions.closed_at.is_(None)
+    closed = [case.id for case in rows_of(world, is_open) if chance.random() < 0.1]
+    change(world, [(id, {"closed_at": world.now}) for id in closed])
 
 
-def change(world, action: int, **values: Any) -> None:
-    mine = update(tables.actions).where(tables.actions.c.id == action)
-    world.workspace.store.write(lambda c: c.execute(mine.values(**values)))
+def rows_of(world, chosen: Any) -> Any:
+    with world.workspace.store.read() as connection:
+        asked = select(tables.actions).where(chosen).order_by(tables.actions.c.id.desc())
+        return connection.execute(asked).all()
+
+
+def change(world, fates: list[tuple[int, dict[str, Any]]]) -> None:
+    def work(connection: Connection) -> None:
+        for action, values in fates:
+            mine = tables.actions.c.id == action
+            connection.execute(update(tables.actions).where(mine).values(**values))
+
+    if fates:
+        world.workspace.store.write(work)
 
 
 def told(effects: Any) -> set[tuple[str, ...]]:
