@@ -64,8 +64,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebServer
     (folder / "templates/thank_you").mkdir(parents=True)
     (folder / "templates/thank_you/en.txt").write_text("Subject: Thank you\n\nThank you.\n")
     (folder / "rules.yaml").write_text(RULES)
-    (folder / "connector.yaml").write_text(CONNECTOR.format(store="sqlite:///served.db", surge=200))
-    settings = config.load(folder / "connector.yaml", {"SECRET": SECRET, "TOKEN": "t0ken"})
+    (folder / "connector.yaml").write_text(CONNECTOR.format(surge=200))
+    names = {"SECRET": SECRET, "TOKEN": "t0ken", "STORE_URL": "sqlite:///served.db"}
+    settings = config.load(folder / "connector.yaml", names)
     now = datetime.now(UTC).replace(microsecond=0)
     workspace = open_workspace(settings, now - timedelta(days=30), follow=True)
     world = World(workspace, now)

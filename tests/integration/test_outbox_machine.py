@@ -60,8 +60,8 @@ class Outbox(RuleBasedStateMachine):
         (self.place / "rules.yaml").write_text(f"defaults: {{settle: 0s}}\n{RULES}")
         file = self.place / "connector.yaml"
         store = f"sqlite:///{self.place / 'test.db'}"
-        file.write_text(CONNECTOR.format(store=store, surge=1000))
-        installed = config.load(file, {"SECRET": SECRET, "TOKEN": "t0ken"})
+        file.write_text(CONNECTOR.format(surge=1000))
+        installed = config.load(file, {"SECRET": SECRET, "TOKEN": "t0ken", "STORE_URL": store})
         self.world = World(open_workspace(installed, NOW - timedelta(hours=1)), NOW)
         self.sides = {"desk": Counting(KEYED), "hub": Counting(FINDABLE)}
         self.sides |= {"chat": Counting(BLIND), "mail": Counting(BLIND)}
