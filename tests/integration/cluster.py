@@ -73,7 +73,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> float:
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, "it never came"
-        time.sleep(0.02)  # what is waited for happens in another process
+        time.sleep(0.05)  # what is waited for happens in another process
     return time.monotonic() - began
 
 
