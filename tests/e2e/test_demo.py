@@ -26,7 +26,7 @@ from connector.cli.demo import counting, scenario
 from connector.cli.demo.staging import pointed_at_stand_ins, without_settling
 from connector.environment import dotenv
 from tests.e2e import day
-from tests.e2e.processes import Process, started
+from tests.e2e.processes import started
 
 CASES = ("zendesk.ticket", "salesforce.task", "hubspot.task")
 
@@ -46,6 +46,7 @@ class Demo:
     found: dict[str, Any]
     said: str
     posted: str
+    solved: dict[str, Any]
     code: int
     left_something: bool
     directory: Path
@@ -70,14 +71,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
         printed = process.lines_until("}")
         assert printed, process.last_words()
         morning = _copy(directory, directory.with_name("morning"))
-        posted = subprocess.run(
-            ["bash", "-ec", _own_answer(process)], capture_output=True, text=True, check=False
-        )
+        said = process.hear_until("Stop with Ctrl-C.")
+        posted = _bash(said, r"^  now=.*?hooks/typeform$")
+        solved = _bash(said, r"^  curl --json .*?/hands$")
         code = process.end(signal.SIGTERM)
         return Demo(
             found=json.loads(printed),
             said="".join(process.said),
-            posted=posted.stdout + posted.stderr,
+            posted=posted,
+            solved=json.loads(solved),
             code=code,
             left_something=process.has_left_something_running(),
             directory=directory,
@@ -96,12 +98,13 @@ def _copy(directory: Path, copy: Path) -> Path:
     return copy
 
 
-def _own_answer(process: Process) -> str:
-    """The commands that it prints for posting an answer, once it has printed them all."""
-    said = process.hear_until("Stop with Ctrl-C.")
-    found = re.search(r"^  now=.*?hooks/typeform$", said, re.DOTALL | re.MULTILINE)
+def _bash(said: str, command: str) -> str:
+    """What one of the commands that it prints says when it is copied into a shell."""
+    found = re.search(command, said, re.DOTALL | re.MULTILINE)
     assert found
-    return found[0].replace("curl ", "curl --noproxy '*' -sS ")
+    words = found[0].replace("curl ", "curl --noproxy '*' -sS ")
+    done = subprocess.run(["bash", "-ec", words], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
 
 
 def command(demo: Demo, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
@@ -263,6 +266,11 @@ def test_a_lost_acknowledgement_did_not_open_a_second_ticket(
     assert (lost["kind"], lost["state"]) == ("zendesk.ticket", "done")
     tickets = demo.state("zendesk")["tickets"].values()
     assert [t["id"] for t in tickets if t["external_id"] == lost["key"]] == [int(lost["remote_id"])]
+
+
+def test_a_ticket_is_solved_as_it_says(demo: Demo) -> None:
+    assert demo.solved["status"] == "solved"
+    assert demo.state("zendesk")["tickets"][str(demo.solved["id"])]["status"] == "solved"
 
 
 def test_an_answer_of_ones_own_can_be_posted_as_it_says(

@@ -39,10 +39,16 @@ def let_in(store: Store, now: datetime) -> str:
     return password
 
 
+def _one_that_waits(stage: Stage) -> int:
+    """The number of the newest ticket that nobody has begun with."""
+    tickets = stage.sandbox.zendesk.tickets()
+    return int(max(one["id"] for one in tickets if one["status"] in ("new", "open")))
+
+
 def invitation(receiver: str, stage: Stage, password: str) -> str:
     """The pages, the stand-ins, how to post an answer of one's own and how to be the agent."""
     secret = stage.sandbox.secrets["TYPEFORM_SECRET"]
-    zendesk = stage.sandbox.urls["zendesk"]
+    zendesk, ticket = stage.sandbox.urls["zendesk"], _one_that_waits(stage)
     return f"""
 Look at {receiver}/today: name {USER}, password {password}
 
@@ -53,8 +59,8 @@ Post an answer of your own, signed as Typeform signs:
 
 {_COMMANDS.format(secret=secret, receiver=receiver)}
 
-Be the agent who solves ticket 1; the pages know it within seconds:
+Be the agent who solves ticket {ticket}; the pages know it within seconds:
 
-  curl --json '{{"do": "solve", "ticket_id": 1}}' {zendesk}/_sandbox/hands
+  curl --json '{{"do": "solve", "ticket_id": {ticket}}}' {zendesk}/_sandbox/hands
 
 Stop with Ctrl-C."""

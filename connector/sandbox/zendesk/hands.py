@@ -167,7 +167,9 @@ class Hands(Vendor):
             return [t for t in self.state["tickets"].values() if t["status"] != "deleted"]
 
     def _row(self, ticket_id: int) -> Row:
-        found: Row = self.state["tickets"][str(ticket_id)]
+        found: Row | None = self.state["tickets"].get(str(ticket_id))
+        if found is None:
+            raise Refusal(404, {"error": "RecordNotFound", "description": "Not found"})
         return found
 
     def _changed(
