@@ -101,11 +101,13 @@ def _judge_some(
 
 
 def _is_known(heard: dict[str, datetime | None], case: Any, since: datetime, now: datetime) -> bool:
-    """Has its far side been heard since then? It is not waited for longer than an hour."""
+    """Has its far side been heard since then, and about this case? A receipt may come long after
+    the record was made, and after it was due. It is not waited for longer than an hour."""
     if case.sink not in heard:
         return True  # nobody follows it
-    last = heard[case.sink]
-    return (last is not None and last >= since) or now - since >= _WAIT_FOR_NEWS
+    since, last = max(since, case.opened_at), heard[case.sink]
+    told = case.told_at is not None and last is not None and last >= since
+    return told or now - since >= _WAIT_FOR_NEWS
 
 
 def _note_overdue(connection: Connection, case: Any, now: datetime) -> None:
