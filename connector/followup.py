@@ -18,7 +18,7 @@ from connector.ports import Following, Metered
 from connector.store import alarms, cases, following, limits, outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -136,7 +136,7 @@ def _look(
 
     def keep(connection: Connection) -> int:
         following.looked(connection, hinted)
-        return take_news(connection, workspace, id, standings, now)
+        return take_news(connection, workspace, id, standings, now, _ids(known))
 
     return store.write(keep)
 
@@ -151,19 +151,25 @@ def _read_on(
     store, changed = workspace.store, 0
     with store.read() as connection:
         cursor = following.place_of(connection, id).cursor
-        watched = [_watched(row) for row in cases.watched(connection, id, moment())]
-        unheard = [_watched(row) for row in cases.unheard(connection, id)]
+        watched = cases.watched(connection, id, moment())
     if not watched and cursor is None:
         return 0  # nothing was ever opened there
-    for page in sink.follow(cursor, watched, moment()):
-        keep = functools.partial(_keep_page, workspace=workspace, id=id, page=page, now=moment())
-        changed += store.write(keep)
+    asked = _ids(watched)
+    for page in sink.follow(cursor, [_watched(row) for row in watched], moment()):
+        keep = functools.partial(_keep_page, workspace=workspace, id=id, page=page, asked=asked)
+        changed += store.write(functools.partial(keep, now=moment()))
         if stopping():
             return changed
     # Those whose receipt came after the page that would have told of them.
-    standings = sink.look(unheard, moment()) if unheard else ()
+    with store.read() as connection:
+        unheard = cases.unheard(connection, id)
+    standings = sink.look([_watched(row) for row in unheard], moment()) if unheard else ()
     take = functools.partial(take_news, workspace=workspace, id=id, standings=standings)
-    return changed + store.write(lambda c: take(c, now=moment()))
+    return changed + store.write(lambda c: take(c, now=moment(), asked=_ids(unheard)))
+
+
+def _ids(rows: Sequence[Any]) -> set[int]:
+    return {row.action_id for row in rows}
 
 
 def _watched(row: Any) -> Watched:
@@ -175,10 +181,15 @@ def _watched(row: Any) -> Watched:
 
 
 def _keep_page(
-    connection: Connection, workspace: Workspace, id: str, page: Followed, now: datetime
+    connection: Connection,
+    workspace: Workspace,
+    id: str,
+    page: Followed,
+    asked: Collection[int],
+    now: datetime,
 ) -> int:
     following.move(connection, id, cursor=page.cursor, lease_until=now + LEASE)
-    return take_news(connection, workspace, id, page.standings, now)
+    return take_news(connection, workspace, id, page.standings, now, asked)
 
 
 def take_news(
@@ -187,8 +198,13 @@ def take_news(
     id: str,
     standings: Sequence[Standing],
     now: datetime,
+    asked: Collection[int],
 ) -> int:
-    """Write down what is new about the cases of one sink; returns how many have changed."""
+    """Write down what is new about the cases of one sink; returns how many have changed.
+
+    `asked`: the cases that were known when the far side was asked. For one that came in between it
+    has not looked for the first touch: that one is looked at by its id.
+    """
     if not standings:
         return 0
     newest: dict[str, Standing] = {}
@@ -200,6 +216,8 @@ def take_news(
     times = _timetable(connection, workspace)
     changes = []
     for case in cases.with_remote_ids(connection, id, sorted(newest)):
+        if case.told_at is None and case.action_id not in asked:
+            continue
         news, wanted = newest[case.remote_id], needs
         if case.erased_at is not None:  # what is written about the person is not taken in again
             news, wanted = news.model_copy(update={"cause": "", "action_taken": ""}), ()
