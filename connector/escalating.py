@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from connector import faultpoints
 from connector.domain import Facts, Verdict
 from connector.errors import Invalid
 from connector.placing import Outbox
@@ -55,7 +56,10 @@ def escalate(workspace: Workspace, now: datetime) -> set[str]:
     for start in range(0, len(due), _TOGETHER):
         some = due[start : start + _TOGETHER]
         work = functools.partial(_judge_some, workspace=workspace, some=some, now=now)
-        rung |= store.write(work)
+        sinks = store.write(work)
+        if sinks:
+            faultpoints.reach("escalated")
+        rung |= sinks
     return rung
 
 
@@ -96,7 +100,11 @@ def _judge_some(
             escalating.judged(connection, case, done)
     if shared is None:
         return set()
-    outbox.add_actions(connection, shared.new)
+    if shared.new:
+        faultpoints.reach("judged")
+    add = functools.partial(outbox.add_actions, rows=shared.new)
+    if not faultpoints.only_in_memory("ledger", lambda: workspace.store.write(add)):
+        add(connection)
     return shared.sinks
 
 

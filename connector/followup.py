@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from connector import faultpoints
 from connector.casebook import updated
 from connector.domain import Verdict, Watched
 from connector.errors import ConnectorError, Invalid, Paused, TryLater
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(seconds=faultpoints.seconds("follow_lease", 300))
 _PROBE_AFTER = timedelta(minutes=5)
 _STUCK_AFTER = timedelta(hours=1)
 _GIVEN_UP_AFTER = timedelta(hours=1)
@@ -133,6 +134,7 @@ def _look(
     with store.read() as connection:
         known = cases.known(connection, id, [row.remote_id for row in hinted])
     standings = sink.look([_watched(row) for row in known], now) if known else ()
+    _reach("looked", id, standings)
 
     def keep(connection: Connection) -> int:
         following.looked(connection, hinted)
@@ -156,6 +158,10 @@ def _read_on(
         return 0  # nothing was ever opened there
     asked = _ids(watched)
     for page in sink.follow(cursor, [_watched(row) for row in watched], moment()):
+        if faultpoints.broken("cursor"):
+            move = functools.partial(following.move, sink=id, cursor=page.cursor)
+            store.write(move)
+        _reach("followed", id, page.standings)
         keep = functools.partial(_keep_page, workspace=workspace, id=id, page=page, asked=asked)
         changed += store.write(functools.partial(keep, now=moment()))
         if stopping():
@@ -164,12 +170,19 @@ def _read_on(
     with store.read() as connection:
         unheard = cases.unheard(connection, id)
     standings = sink.look([_watched(row) for row in unheard], moment()) if unheard else ()
+    _reach("looked", id, standings)
     take = functools.partial(take_news, workspace=workspace, id=id, standings=standings)
     return changed + store.write(lambda c: take(c, now=moment(), asked=_ids(unheard)))
 
 
 def _ids(rows: Sequence[Any]) -> set[int]:
     return {row.action_id for row in rows}
+
+
+def _reach(point: str, id: str, standings: Sequence[Standing]) -> None:
+    """Only with news that somebody has worked: of others nothing could be lost."""
+    if any(one.state != "open" for one in standings):
+        faultpoints.reach(point, id)
 
 
 def _watched(row: Any) -> Watched:
