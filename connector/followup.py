@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=faultpoints.seconds("follow_lease", 300))
 _PROBE_AFTER = timedelta(minutes=5)
 _STUCK_AFTER = timedelta(hours=1)
-_GIVEN_UP_AFTER = timedelta(hours=1)
+_GIVEN_UP_AFTER = timedelta(hours=1)  # what cannot be read
+_AGAIN_AFTER = timedelta(minutes=1)
 _EARLY = 0.1  # of `follow_every`: the schedule's clock and ours need not agree to the millisecond
 
 
@@ -61,7 +62,7 @@ def follow(
     if not isinstance(sink, Following):
         return Heard()
     with store.read() as connection:
-        hinted = following.hinted(connection, id)
+        hinted = following.hinted(connection, id, now)
         due = _is_due(workspace, connection, id, now)
         paused_until = outbox.paused_until(connection, sink.account)
     if not (hinted or due) or (paused_until is not None and paused_until > now):
@@ -226,6 +227,8 @@ def take_news(
         if known is None or known.changed_at <= news.changed_at:
             newest[news.remote_id] = news
     needs = workspace.settings.sinks[id].close_needs
+    again = [one for one, news in newest.items() if news.unsure and _is_fresh(news, now)]
+    following.hint(connection, id, again, now + _AGAIN_AFTER)
     times = _timetable(connection, workspace)
     changes = []
     for case in cases.with_remote_ids(connection, id, sorted(newest)):
@@ -243,6 +246,10 @@ def take_news(
         if change.values.get("contacted_at") or change.values.get("state") in ("closed", "gone"):
             alarms.clear_alarm(connection, "untouched", f"case {change.case}", now)
     return len(changes)
+
+
+def _is_fresh(news: Standing, now: datetime) -> bool:
+    return now - news.changed_at <= _GIVEN_UP_AFTER
 
 
 def _timetable(connection: Connection, workspace: Workspace) -> Timetable | None:
