@@ -135,7 +135,7 @@ def _look(
     with store.read() as connection:
         known = cases.known(connection, id, [row.remote_id for row in hinted])
     standings = sink.look([_watched(row) for row in known], now) if known else ()
-    _reach("looked", id, standings)
+    _reach("looked", id, standings, known)
 
     def keep(connection: Connection) -> int:
         following.looked(connection, hinted)
@@ -157,12 +157,12 @@ def _read_on(
         watched = cases.watched(connection, id, moment())
     if not watched and cursor is None:
         return 0  # nothing was ever opened there
-    asked = _ids(watched)
+    asked, heard = _ids(watched), [row for row in watched if row.told_at is not None]
     for page in sink.follow(cursor, [_watched(row) for row in watched], moment()):
         if faultpoints.broken("cursor"):
             move = functools.partial(following.move, sink=id, cursor=page.cursor)
             store.write(move)
-        _reach("followed", id, page.standings)
+        _reach("followed", id, page.standings, heard)
         keep = functools.partial(_keep_page, workspace=workspace, id=id, page=page, asked=asked)
         changed += store.write(functools.partial(keep, now=moment()))
         if stopping():
@@ -171,7 +171,7 @@ def _read_on(
     with store.read() as connection:
         unheard = cases.unheard(connection, id)
     standings = sink.look([_watched(row) for row in unheard], moment()) if unheard else ()
-    _reach("looked", id, standings)
+    _reach("looked", id, standings, unheard)
     take = functools.partial(take_news, workspace=workspace, id=id, standings=standings)
     return changed + store.write(lambda c: take(c, now=moment(), asked=_ids(unheard)))
 
@@ -180,9 +180,10 @@ def _ids(rows: Sequence[Any]) -> set[int]:
     return {row.action_id for row in rows}
 
 
-def _reach(point: str, id: str, standings: Sequence[Standing]) -> None:
-    """Only with news that somebody has worked: of others nothing could be lost."""
-    if any(one.state != "open" for one in standings):
+def _reach(point: str, id: str, standings: Sequence[Standing], known: Sequence[Any]) -> None:
+    """Only with news that somebody has begun with a case: of others nothing could be lost."""
+    untouched = {row.remote_id for row in known if row.contacted_at is None}
+    if any(one.state != "open" and one.remote_id in untouched for one in standings):
         faultpoints.reach(point, id)
 
 

@@ -160,7 +160,7 @@ def change(connection: Connection, changes: Sequence[Change], now: datetime) -> 
 
 _KNOWN = (
     *(cases.c.action_id, cases.c.remote_id, cases.c.contacted_at),
-    *(cases.c.opened_at, cases.c.continues),
+    *(cases.c.opened_at, cases.c.continues, cases.c.told_at),
 )
 _OURS = cases.c.continued_in.is_(None)
 
