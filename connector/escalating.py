@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from connector import faultpoints
 from connector.domain import Facts, Verdict
 from connector.errors import Invalid
 from connector.placing import Outbox
@@ -55,7 +56,10 @@ def escalate(workspace: Workspace, now: datetime) -> set[str]:
     for start in range(0, len(due), _TOGETHER):
         some = due[start : start + _TOGETHER]
         work = functools.partial(_judge_some, workspace=workspace, some=some, now=now)
-        rung |= store.write(work)
+        sinks = store.write(work)
+        if sinks:
+            faultpoints.reach("escalated")
+        rung |= sinks
     return rung
 
 
@@ -96,16 +100,22 @@ def _judge_some(
             escalating.judged(connection, case, done)
     if shared is None:
         return set()
-    outbox.add_actions(connection, shared.new)
+    if shared.new:
+        faultpoints.reach("judged")
+    add = functools.partial(outbox.add_actions, rows=shared.new)
+    if not faultpoints.only_in_memory("ledger", lambda: workspace.store.write(add)):
+        add(connection)
     return shared.sinks
 
 
 def _is_known(heard: dict[str, datetime | None], case: Any, since: datetime, now: datetime) -> bool:
-    """Has its far side been heard since then? It is not waited for longer than an hour."""
+    """Has its far side been heard since then, and about this case? A receipt may come long after
+    the record was made, and after it was due. It is not waited for longer than an hour."""
     if case.sink not in heard:
         return True  # nobody follows it
-    last = heard[case.sink]
-    return (last is not None and last >= since) or now - since >= _WAIT_FOR_NEWS
+    since, last = max(since, case.opened_at), heard[case.sink]
+    told = case.told_at is not None and last is not None and last >= since
+    return told or now - since >= _WAIT_FOR_NEWS
 
 
 def _note_overdue(connection: Connection, case: Any, now: datetime) -> None:

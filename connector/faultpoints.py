@@ -6,9 +6,13 @@ variable every function here returns at once and changes nothing.
     {"points": [{"id": "p1", "at": "sent", "of": "desk", "do": "kill", "skip": 2}],
      "broken": ["key"], "seconds": {"lease": 3}}
 
-Points: intake.stored, decided, claimed, prepared, sending, sent, recorded. `of` is a sink, or
-empty for any. `do` is kill or stop. `skip` visits of each process pass first. Each point fires once
-in all processes together; who fires it leaves its process id in the file `<plan>.<id>`.
+Points of an answer: intake.stored, decided, claimed, prepared, sending, sent, recorded. Points of
+following up: hinted (the hint of a webhook is stored, nobody rang), looked and followed (news that
+somebody has worked on a case were read, after a hint or from the list of changes, and are not
+recorded), judged (a step of an escalation is decided, not committed), escalated (it is committed,
+nobody rang). `of` is a sink, or empty for any. `do` is kill or stop. `skip` visits of each process
+pass first. Each point fires once in all processes together; who fires it leaves its process id in
+the file `<plan>.<id>`.
 """
 
 from __future__ import annotations
@@ -60,9 +64,9 @@ def broken(guard: str) -> bool:
     return _plan is not None and guard in _read().get("broken", [])
 
 
-def only_in_memory(work: Callable[[], object]) -> bool:
-    """Where the guard `commit` is off: True, and the work is done a while after the answer."""
-    if not broken("commit"):
+def only_in_memory(guard: str, work: Callable[[], object]) -> bool:
+    """Where this guard is off: True, and the work is done a while later, outside of everything."""
+    if not broken(guard):
         return False
     threading.Timer(_LATER_SECONDS, work).start()
     return True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from connector import faultpoints
 from connector.casebook import updated
 from connector.domain import Verdict, Watched
 from connector.errors import ConnectorError, Invalid, Paused, TryLater
@@ -18,7 +19,7 @@ from connector.ports import Following, Metered
 from connector.store import alarms, cases, following, limits, outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(seconds=faultpoints.seconds("follow_lease", 300))
 _PROBE_AFTER = timedelta(minutes=5)
 _STUCK_AFTER = timedelta(hours=1)
-_GIVEN_UP_AFTER = timedelta(hours=1)
+_GIVEN_UP_AFTER = timedelta(hours=1)  # what cannot be read
+_AGAIN_AFTER = timedelta(minutes=1)
 _EARLY = 0.1  # of `follow_every`: the schedule's clock and ours need not agree to the millisecond
 
 
@@ -60,7 +62,7 @@ def follow(
     if not isinstance(sink, Following):
         return Heard()
     with store.read() as connection:
-        hinted = following.hinted(connection, id)
+        hinted = following.hinted(connection, id, now)
         due = _is_due(workspace, connection, id, now)
         paused_until = outbox.paused_until(connection, sink.account)
     if not (hinted or due) or (paused_until is not None and paused_until > now):
@@ -133,10 +135,11 @@ def _look(
     with store.read() as connection:
         known = cases.known(connection, id, [row.remote_id for row in hinted])
     standings = sink.look([_watched(row) for row in known], now) if known else ()
+    _reach("looked", id, standings, known)
 
     def keep(connection: Connection) -> int:
         following.looked(connection, hinted)
-        return take_news(connection, workspace, id, standings, now)
+        return take_news(connection, workspace, id, standings, now, _ids(known))
 
     return store.write(keep)
 
@@ -151,19 +154,37 @@ def _read_on(
     store, changed = workspace.store, 0
     with store.read() as connection:
         cursor = following.place_of(connection, id).cursor
-        watched = [_watched(row) for row in cases.watched(connection, id, moment())]
-        unheard = [_watched(row) for row in cases.unheard(connection, id)]
+        watched = cases.watched(connection, id, moment())
     if not watched and cursor is None:
         return 0  # nothing was ever opened there
-    for page in sink.follow(cursor, watched, moment()):
-        keep = functools.partial(_keep_page, workspace=workspace, id=id, page=page, now=moment())
-        changed += store.write(keep)
+    asked, heard = _ids(watched), [row for row in watched if row.told_at is not None]
+    for page in sink.follow(cursor, [_watched(row) for row in watched], moment()):
+        if faultpoints.broken("cursor"):
+            move = functools.partial(following.move, sink=id, cursor=page.cursor)
+            store.write(move)
+        _reach("followed", id, page.standings, heard)
+        keep = functools.partial(_keep_page, workspace=workspace, id=id, page=page, asked=asked)
+        changed += store.write(functools.partial(keep, now=moment()))
         if stopping():
             return changed
     # Those whose receipt came after the page that would have told of them.
-    standings = sink.look(unheard, moment()) if unheard else ()
+    with store.read() as connection:
+        unheard = cases.unheard(connection, id)
+    standings = sink.look([_watched(row) for row in unheard], moment()) if unheard else ()
+    _reach("looked", id, standings, unheard)
     take = functools.partial(take_news, workspace=workspace, id=id, standings=standings)
-    return changed + store.write(lambda c: take(c, now=moment()))
+    return changed + store.write(lambda c: take(c, now=moment(), asked=_ids(unheard)))
+
+
+def _ids(rows: Sequence[Any]) -> set[int]:
+    return {row.action_id for row in rows}
+
+
+def _reach(point: str, id: str, standings: Sequence[Standing], known: Sequence[Any]) -> None:
+    """Only with news that somebody has begun with a case: of others nothing could be lost."""
+    untouched = {row.remote_id for row in known if row.contacted_at is None}
+    if any(one.state != "open" and one.remote_id in untouched for one in standings):
+        faultpoints.reach(point, id)
 
 
 def _watched(row: Any) -> Watched:
@@ -175,10 +196,15 @@ def _watched(row: Any) -> Watched:
 
 
 def _keep_page(
-    connection: Connection, workspace: Workspace, id: str, page: Followed, now: datetime
+    connection: Connection,
+    workspace: Workspace,
+    id: str,
+    page: Followed,
+    asked: Collection[int],
+    now: datetime,
 ) -> int:
     following.move(connection, id, cursor=page.cursor, lease_until=now + LEASE)
-    return take_news(connection, workspace, id, page.standings, now)
+    return take_news(connection, workspace, id, page.standings, now, asked)
 
 
 def take_news(
@@ -187,8 +213,13 @@ def take_news(
     id: str,
     standings: Sequence[Standing],
     now: datetime,
+    asked: Collection[int],
 ) -> int:
-    """Write down what is new about the cases of one sink; returns how many have changed."""
+    """Write down what is new about the cases of one sink; returns how many have changed.
+
+    `asked`: the cases that were known when the far side was asked. For one that came in between it
+    has not looked for the first touch: that one is looked at by its id.
+    """
     if not standings:
         return 0
     newest: dict[str, Standing] = {}
@@ -197,9 +228,13 @@ def take_news(
         if known is None or known.changed_at <= news.changed_at:
             newest[news.remote_id] = news
     needs = workspace.settings.sinks[id].close_needs
+    again = [one for one, news in newest.items() if news.unsure and _is_fresh(news, now)]
+    following.hint(connection, id, again, now + _AGAIN_AFTER)
     times = _timetable(connection, workspace)
     changes = []
     for case in cases.with_remote_ids(connection, id, sorted(newest)):
+        if case.told_at is None and case.action_id not in asked:
+            continue
         news, wanted = newest[case.remote_id], needs
         if case.erased_at is not None:  # what is written about the person is not taken in again
             news, wanted = news.model_copy(update={"cause": "", "action_taken": ""}), ()
@@ -212,6 +247,10 @@ def take_news(
         if change.values.get("contacted_at") or change.values.get("state") in ("closed", "gone"):
             alarms.clear_alarm(connection, "untouched", f"case {change.case}", now)
     return len(changes)
+
+
+def _is_fresh(news: Standing, now: datetime) -> bool:
+    return now - news.changed_at <= _GIVEN_UP_AFTER
 
 
 def _timetable(connection: Connection, workspace: Workspace) -> Timetable | None:

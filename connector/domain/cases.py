@@ -20,7 +20,8 @@ class Standing(Value):
     `changed_at` is the far side's own time of its newest change: older news changes nothing.
     `status`, `owner` and `team` are in its words. `contacted_at` is when a person first changed the
     case; where the far side does not tell that, the earliest time at which somebody surely had.
-    `cause` and `action_taken` stand in the fields that the sink's settings name.
+    `cause` and `action_taken` stand in the fields that the sink's settings name. `unsure`: who has
+    begun could not be read this time; it is asked again.
     """
 
     remote_id: str
@@ -33,6 +34,7 @@ class Standing(Value):
     closed_at: AwareDatetime | None = None
     cause: str = ""
     action_taken: str = ""
+    unsure: bool = False
 
     @field_validator("status", "owner", "team", "cause", "action_taken", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING
 
-from connector import deciding, followup, intake, projecting
+from connector import deciding, faultpoints, followup, intake, projecting
 from connector.delivery import Courier
 from connector.engine import alone
 from connector.engine.bell import Bell
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 _SHORTEST_SECONDS = 0.01
 _LONGEST_SLEEP_SECONDS = 30.0  # a wake-up lost to another process costs at most this
-_CHORES_SECONDS = 60.0
+_CHORES_SECONDS = faultpoints.seconds("chores", 60.0)
 _PROJECT_SLEEP_SECONDS = 5.0  # what another process decided, such as an import, is seen then
 _FILES_SECONDS = 1.0  # between two looks at the rules files; reading them takes under a millisecond
 _STORE_DOWN_SECONDS = 1.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # A lost wake-up costs at most this; so does a retry whose time has come.
 SWEEP_SECONDS = faultpoints.seconds("sweep", 5.0)
-CHORES_SECONDS = 60.0
+CHORES_SECONDS = faultpoints.seconds("chores", 60.0)
 _LOOK_AT_HINTS_SECONDS = 30.0  # where the bell of a webhook was lost
 
 

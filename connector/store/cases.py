@@ -158,7 +158,10 @@ def change(connection: Connection, changes: Sequence[Change], now: datetime) -> 
             connection.execute(update(actions).where(mine).values(closed_at=closed))
 
 
-_KNOWN = (cases.c.remote_id, cases.c.contacted_at, cases.c.opened_at, cases.c.continues)
+_KNOWN = (
+    *(cases.c.action_id, cases.c.remote_id, cases.c.contacted_at),
+    *(cases.c.opened_at, cases.c.continues, cases.c.told_at),
+)
 _OURS = cases.c.continued_in.is_(None)
 
 

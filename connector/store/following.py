@@ -40,19 +40,20 @@ def free_leases(connection: Connection) -> None:
     connection.execute(update(followed).values(lease_until=None))
 
 
-def hint(connection: Connection, sink: str, remote_ids: Sequence[str], now: datetime) -> None:
-    """These records have changed, as a webhook says."""
+def hint(connection: Connection, sink: str, remote_ids: Sequence[str], at: datetime) -> None:
+    """From then on these records are looked at: they have changed, as a webhook says."""
     for remote_id in sorted(set(remote_ids)):
-        new = insert_ignoring(connection, hints).values(sink=sink, remote_id=remote_id, at=now)
+        new = insert_ignoring(connection, hints).values(sink=sink, remote_id=remote_id, at=at)
         again = new.on_conflict_do_update(
             index_elements=["sink", "remote_id"], set_={"at": new.excluded.at}
         )
         connection.execute(again)
 
 
-def hinted(connection: Connection, sink: str) -> Sequence[Any]:
+def hinted(connection: Connection, sink: str, now: datetime) -> Sequence[Any]:
     """What to look at next, the oldest first."""
-    statement = select(hints).where(hints.c.sink == sink).order_by(hints.c.at, hints.c.remote_id)
+    statement = select(hints).where(hints.c.sink == sink, hints.c.at <= now)
+    statement = statement.order_by(hints.c.at, hints.c.remote_id)
     return connection.execute(statement.limit(MOST_HINTS)).all()
 
 

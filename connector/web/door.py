@@ -44,7 +44,7 @@ class Door:
         Raises:
             StoreDown: when the database is down or full.
         """
-        if faultpoints.only_in_memory(functools.partial(self._keep_alone, records)):
+        if faultpoints.only_in_memory("commit", functools.partial(self._keep_alone, records)):
             return
         loop = asyncio.get_running_loop()
         webhook = _Webhook(records, loop.create_future())

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from connector import faultpoints
 from connector.domain import Note
 from connector.errors import Unreadable
 from connector.store import following
@@ -68,6 +69,7 @@ class _News:
                 await run_in_threadpool(keep, lambda c: following.hint(c, sink, remote_ids, now))
             except StoreDown:
                 return PlainTextResponse("try again later\n", 503)
+            faultpoints.reach("hinted", sink)
             if self._changed is not None:
                 self._changed(sink)
         return PlainTextResponse("noted\n", 202)

@@ -15,6 +15,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -22,13 +23,16 @@ import pytest
 
 from connector.sandbox.credentials import SECRETS
 from connector.sandbox.server import Sandbox
+from tests.chaos.agents import MOODS, Agents
 from tests.chaos.draw import at_the_end, far_faults, lanes
 from tests.chaos.faults import Event, Fault, Scene
+from tests.chaos.followed import STILL_OPEN_AFTER, FollowUp
 from tests.chaos.installation import Installation
+from tests.chaos.lots import NOBODY, STILL_OPEN
 from tests.chaos.plan import Plan
 from tests.chaos.report import FEWEST, FEWEST_SHORT, Report
 from tests.chaos.servers import Broker, Postgres, RabbitBroker, RedisBroker, Unavailable
-from tests.chaos.store import parked_because, states, undone
+from tests.chaos.store import behind, followed, parked_because, states, undone
 from tests.chaos.verdict import acknowledged, judge, look
 
 SET_UPS = ("embedded", "redis", "rabbitmq")
@@ -36,6 +40,8 @@ PER_SECOND = 15.0
 PAUSE_SECONDS, PAUSE_SECONDS_SHORT = 1.0, 0.1  # at most, before each fault of a lane
 STALLED_SECONDS = 60.0
 SELDOM_SECONDS = 0.2
+# The list of changes leaves out its newest minute, and may be asked ten times in another.
+HELP_DESK = {"export_lag_seconds": 1, "incremental_per_minute": 100_000}
 ROOT = Path(__file__).parents[2]
 
 
@@ -58,6 +64,7 @@ class Campaign:
             stack.callback(self._tidy, place)
             began = time.monotonic()
             sandbox = stack.enter_context(Sandbox())
+            sandbox.zendesk.state["settings"].update(HELP_DESK)
             store, database, broker = self._servers(place, stack)
             folder = place / "installation"
             folder.mkdir()
@@ -106,6 +113,9 @@ class Campaign:
         fewest = FEWEST_SHORT if self.short else FEWEST
         sender = self._sender(scene.installation.url, record, fewest)
         stack.callback(sender.kill)
+        agents = self._agents(scene)
+        stack.callback(agents.end)
+        agents.start()
         far = far_faults(scene, self.short)
         fired: Counter[str] = Counter()
         drawn = lanes(scene, self.short)
@@ -124,15 +134,19 @@ class Campaign:
             report.problems.append("the sender could not get everything acknowledged")
         self._say("enough was acknowledged", began)
         began = time.monotonic()
-        left = drain(scene)
+        left = drain(scene, agents)
+        rested_at = datetime.now(UTC)
+        agents.end()
         self._say("drained", began)
         report.problems += [f"{left} are still waiting, and nothing moves"] if left else []
-        report.problems += scene.installation.surprises
+        report.problems += agents.troubles + scene.installation.surprises
         answers = acknowledged(record)
         report.acknowledged = len(answers)
-        there = look(scene.sandbox.urls)
-        report.tallies = judge(answers, there, states(scene.installation.store))
-        report.parked_because = parked_because(scene.installation.store)
+        store = scene.installation.store
+        there, outbox = look(scene.sandbox.urls), states(store)
+        report.tallies = judge(answers, there, outbox)
+        report.tallies += FollowUp(there, followed(store), agents, outbox, rested_at).judge(answers)
+        report.parked_because = parked_because(store)
         report.may_be_in_doubt = sum(scene.may_be_in_doubt) + sum(one.blind_hits for one in far)
         report.fired = dict(sorted(fired.items()))
         return report
@@ -158,6 +172,11 @@ class Campaign:
         command = [sys.executable, "-m", "tests.chaos.sender", *map(str, words)]
         return subprocess.Popen(command, cwd=ROOT)
 
+    def _agents(self, scene: Scene) -> Agents:
+        """Where the list of changes is on trial, no webhook tells what it has lost."""
+        moods = ("lost",) if self.broken == "cursor" else MOODS
+        return Agents(scene.sandbox, f"{scene.installation.url}/news/desk", self.seed, moods)
+
     def _tidy(self, place: Path) -> None:
         if self.keep:
             click.echo(f"{self.title}: kept in {place}")
@@ -165,15 +184,19 @@ class Campaign:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def drain(scene: Scene) -> float:
-    """Wait until all is decided and delivered; returns how much is left where nothing moves."""
-    least = undone(scene.installation.store)
+def drain(scene: Scene, agents: Agents) -> float:
+    """Wait until all is decided, delivered and followed up; returns how much is left where nothing
+    moves."""
+    store, steps = scene.installation.store, (NOBODY, STILL_OPEN)
+
+    def left() -> float:
+        due = datetime.now(UTC) - STILL_OPEN_AFTER
+        lagging = behind(store, agents.begun_by, agents.solved_by, steps, due)
+        return undone(store) + agents.pending + lagging
+
+    least = left()
     while least:
-        if not scene.wait(
-            lambda least=least: undone(scene.installation.store) < least,
-            STALLED_SECONDS,
-            SELDOM_SECONDS,
-        ):
+        if not scene.wait(lambda least=least: left() < least, STALLED_SECONDS, SELDOM_SECONDS):
             break
-        least = undone(scene.installation.store)
+        least = left()
     return least

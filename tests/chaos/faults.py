@@ -36,7 +36,11 @@ CALLS = {
     "chat": ("slack", "POST", "/api/chat.postMessage"),
     "mail": ("mail", "DATA", "*"),
 }
-NOTE = ("zendesk", "PUT", "/api/v2/tickets")  # newer words for a ticket
+BESIDES = {
+    "desk note": ("zendesk", "PUT", "/api/v2/tickets"),  # newer words for a ticket, an escalation
+    "desk news": ("zendesk", "GET", "/api/v2/incremental"),  # what became of tickets
+}
+RECEIVING = ("intake.stored", "hinted")  # points of the receiver
 
 
 class Event(Protocol):
@@ -98,7 +102,7 @@ def killed_at(at: str, of: str = "", skip: int = 0) -> Fault:
     def happen(scene: Scene) -> bool:
         id = scene.plan.arm(at, of, skip=skip)
         fired = scene.wait(lambda: scene.plan.fired(id))
-        scene.process_hit(scene.installation.receiver if at == "intake.stored" else "")
+        scene.process_hit(scene.installation.receiver if at in RECEIVING else "")
         return fired
 
     return Fault(f"kill -9 at {at} ({of})" if of else f"kill -9 at {at}", happen)
@@ -215,7 +219,7 @@ class FarFault:
     """Armed at a stand-in; it has happened when a call was hit."""
 
     def __init__(self, of: str, what: str, scene: Scene, skip: int = 0) -> None:
-        vendor, method, path = CALLS.get(of, NOTE)
+        vendor, method, path = (CALLS | BESIDES)[of]
         settings = _LATER if vendor == "mail" and what in ("429", "500") else FAR[what]
         self.name = f"{of}: {what}"
         armed: dict[str, Any] = {**settings, "method": method, "path": path, "skip": skip}

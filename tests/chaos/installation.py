@@ -16,6 +16,7 @@ import requests
 
 from connector.sandbox.credentials import SECRETS
 from connector.sandbox.server import Sandbox
+from tests.chaos import lots
 from tests.chaos.plan import SILENCE_SECONDS
 from tests.integration.cluster import free_port
 
@@ -36,6 +37,7 @@ sources:
       revised_at: revised
       email: email
       name: name
+      tags: tags
     signature: {{scheme: standard, secrets: ["${{WEBHOOK_SECRET}}"]}}
 sinks:
   desk:
@@ -43,6 +45,8 @@ sinks:
     subdomain: acme
     email: ${{ZENDESK_EMAIL}}
     api_token: ${{ZENDESK_API_TOKEN}}
+    webhook_secret: ${{ZENDESK_WEBHOOK_SECRET}}
+    follow_every: 1s
     base_url: {zendesk}
   hub:
     type: hubspot
@@ -70,10 +74,11 @@ sinks:
     from_address: care@example.com
     timeout_seconds: {silence}
 """
-RULES = """
-rules:
+RULES = (
+    lots.RULES
+    + """
   - id: detractor
-    when: {segment: detractor}
+    when: {segment: detractor, score: {not: 5}}
     then:
       - zendesk.ticket: {next_step: Call., respond_within: 4h}
       - slack.message: {channel: "#cx-alerts", text: "{{ customer.name }} is unhappy."}
@@ -87,6 +92,7 @@ rules:
     when: {segment: promoter}
     then: [{email.thank_you: {template: thank_you, settle: 0s}}]
 """
+)
 MAIL = "Subject: Thank you\n\nThank you.\n"
 ROLES = {
     "embedded": {"run": ("run",)},

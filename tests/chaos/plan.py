@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.faultpoints import VARIABLE
 
-GUARDS = ("key", "lookup", "fence", "sending", "commit", "quiet")
+GUARDS = ("key", "lookup", "fence", "sending", "commit", "quiet", "cursor", "ledger")
 # The connector trusts a vendor's key for so long; the stand-in keeps it until its clock jumps.
 KEY_TRUSTED_SECONDS = 4.5
 LEASE_SECONDS = 3.0
@@ -25,6 +25,8 @@ SECONDS = {
     "sweep": 1.0,
     "patrol": 1.0,
     "patience": 2.0,
+    "chores": 1.0,
+    "follow_lease": LEASE_SECONDS,
 }
 
 
@@ -34,7 +36,7 @@ class Plan:
     def __init__(self, place: Path, broken: str = "") -> None:
         self.path = place / "plan.json"
         self._points: list[dict[str, Any]] = []
-        self._broken = [broken] if broken else []
+        self.broken = broken
         self._lock = threading.Lock()
         self._write()
 
@@ -58,7 +60,8 @@ class Plan:
 
     def _write(self) -> None:
         draft = self.path.with_suffix(".draft")
-        seconds = SECONDS | ({"key_lifetime": 60.0} if "key" in self._broken else {})
-        content = {"points": self._points, "broken": self._broken, "seconds": seconds}
+        seconds = SECONDS | ({"key_lifetime": 60.0} if self.broken == "key" else {})
+        broken = [self.broken] if self.broken else []
+        content = {"points": self._points, "broken": broken, "seconds": seconds}
         draft.write_text(json.dumps(content))
         draft.replace(self.path)

@@ -27,6 +27,8 @@ from typing import Any
 
 import requests
 
+from tests.chaos import lots
+
 SCORES = (0, 6, 7, 8, 9, 10)
 REVISED_SHARE = 0.15  # with other words
 TURNED_SHARE = 0.2  # with the opposite score
@@ -40,9 +42,10 @@ PATIENCE_SECONDS = 3.0
 SLOWLY_SECONDS, SELDOM_SECONDS = 0.2, 1.0
 
 
-def answer(number: int, revision: int, score: int) -> dict[str, Any]:
+def answer(number: int, revision: int, score: int, lot: str = "") -> dict[str, Any]:
     """What a survey tool posts. Every person is made up and answers once."""
     return {
+        "tags": [lot] if lot else [],
         "id": f"a-{number:05}",
         "score": score,
         "comment": f"words {revision} of a-{number:05}",
@@ -74,8 +77,14 @@ class Sender:
             running = threading.Semaphore(PARALLEL)
             while not self.stopping.is_set():
                 thoughts = self.random.choice(SCORES), [self.random.random() for _ in range(3)]
+                lot = self.random.choice(list(lots.LOTS))
+                followed = self.random.random() < lots.SHARE
                 running.acquire()
-                told = pool.submit(self.tell, number, *thoughts)
+                if followed:
+                    said = answer(number, 1, lots.SCORE, lot)
+                    told = pool.submit(self.until_acknowledged, said)
+                else:
+                    told = pool.submit(self.tell, number, *thoughts)
                 told.add_done_callback(lambda _: running.release())
                 number += 1
                 if number < self.enough:

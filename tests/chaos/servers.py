@@ -92,7 +92,14 @@ class RabbitBroker:
     def flush(self) -> None:
         """Every message of every queue."""
         with Connection(self.url) as connection:
-            for name in ("decide", "chores", "poll", *(f"deliver.{s}" for s in SINKS)):
+            for name in (
+                "decide",
+                "chores",
+                "poll",
+                "follow",
+                "project",
+                *(f"deliver.{s}" for s in SINKS),
+            ):
                 with suppress(connection.channel_errors):
                     connection.channel().queue_purge(name)
 

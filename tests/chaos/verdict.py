@@ -7,16 +7,19 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
 from connector.domain import amendment_key, case_key, effect_key, response_id
+from tests.chaos import lots
+from tests.chaos.agents import ANA
 
 MOST_PARKED = 0.01
 _NAME = re.compile(r"\ba-\d{5,}\b")
-_ACCOUNTS = {"desk": "zendesk:acme", "hub": "hubspot:default", "crm": "salesforce:sandbox.my"}
+ACCOUNTS = {"desk": "zendesk:acme", "hub": "hubspot:default", "crm": "salesforce:sandbox.my"}
 KINDS = {"desk": "ticket", "hub": "task", "crm": "task", "chat": "message", "mail": "mail"}
 _BLIND = ("chat", "mail")
 
@@ -47,18 +50,30 @@ class Answer:
 
 
 def _sinks(score: int) -> tuple[str, ...]:
+    if score == lots.SCORE:
+        return ("desk",)
     if score <= 6:
         return ("desk", "chat")
     return {7: ("hub",), 8: ("crm",)}.get(score, ("mail",))
 
 
+class Worked(NamedTuple):
+    """When a person first worked on a ticket and when it was solved, by the help desk's clock."""
+
+    touched_at: datetime | None = None
+    solved_at: datetime | None = None
+
+
 @dataclass
 class FarSides:
     """What exists there. `made` counts effects by sink and key (chat and mail: by answer), `texts`
-    is all that stands on a case."""
+    is all that stands on a case, `worked` what people did with it, `late` the messages of an
+    escalation by answer."""
 
     made: Mapping[str, Counter[str]]
     texts: Mapping[str, Mapping[str, str]]
+    worked: Mapping[str, Worked] = field(default_factory=dict)
+    late: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -89,17 +104,17 @@ def look(urls: Mapping[str, str]) -> FarSides:
     """Ask every stand-in over HTTP."""
     state = {name: _state(urls[name]) for name in ("zendesk", "hubspot", "salesforce", "slack")}
     mails = requests.get(f"{urls['mail']}/messages", timeout=30).json()
-    tickets = list(state["zendesk"]["tickets"].values())
-    desk = {t["external_id"]: _written(state["zendesk"]["comments"][str(t["id"])]) for t in tickets}
+    helpdesk, chat = state["zendesk"], state["slack"]["messages"]
+    tickets = list(helpdesk["tickets"].values())
+    desk = {t["external_id"]: _written(helpdesk["comments"][str(t["id"])]) for t in tickets}
     hub_rows = [row["properties"] for row in state["hubspot"]["objects"]["tasks"].values()]
     crm_rows = list(state["salesforce"]["records"]["Task"].values())
-    posted = " ".join(message["text"] for message in state["slack"]["messages"])
     return FarSides(
         made={
             "desk": Counter(ticket["external_id"] for ticket in tickets),
             "hub": Counter(row.get("nps_action_id") for row in hub_rows),
             "crm": Counter(row["NPS_Response_Id__c"] for row in crm_rows),
-            "chat": Counter(_NAME.findall(posted)),
+            "chat": _posted(chat, "cx-alerts"),
             "mail": Counter(
                 name.replace("person-", "a-")
                 for mail in mails
@@ -111,11 +126,27 @@ def look(urls: Mapping[str, str]) -> FarSides:
             "hub": {row.get("nps_action_id"): row.get("hs_task_body") or "" for row in hub_rows},
             "crm": {row["NPS_Response_Id__c"]: row["Description"] or "" for row in crm_rows},
         },
+        worked={t["external_id"]: _worked(helpdesk, str(t["id"])) for t in reversed(tickets)},
+        late=_posted(chat, "retention"),
     )
 
 
 def _state(url: str) -> Any:
     return requests.get(f"{url}/_sandbox/state", timeout=30).json()
+
+
+def _posted(messages: list[dict[str, Any]], channel: str) -> Counter[str]:
+    told = " ".join(message["text"] for message in messages if message["channel"] == channel)
+    return Counter(_NAME.findall(told))
+
+
+def _worked(helpdesk: dict[str, Any], ticket: str) -> Worked:
+    audits = (audit for audit in helpdesk["audits"][ticket] if audit["author_id"] == ANA)
+    solved_at = helpdesk["solved"].get(ticket, {}).get("at")
+    return Worked(
+        touched_at=min((datetime.fromisoformat(one["created_at"]) for one in audits), default=None),
+        solved_at=datetime.fromisoformat(solved_at) if solved_at else None,
+    )
 
 
 def _written(comments: list[dict[str, Any]]) -> str:
@@ -149,8 +180,8 @@ def judge(answers: list[Answer], there: FarSides, outbox: Mapping[str, str]) -> 
 def _keys(answer: Answer, sink: str) -> tuple[str, str]:
     """The action's key, and what its effect is counted by."""
     response = response_id("app", answer.id)
-    if sink in _ACCOUNTS:
-        key = case_key(response, _ACCOUNTS[sink])
+    if sink in ACCOUNTS:
+        key = case_key(response, ACCOUNTS[sink])
         return key, key
     if sink == "chat":
         return effect_key(response, "chat", "slack.message", "detractor"), answer.id

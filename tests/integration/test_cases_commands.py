@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from starlette.testclient import TestClient
@@ -102,7 +103,7 @@ def door(world, monkeypatch):
 
 def hinted(world) -> list[str]:
     with world.workspace.store.read() as connection:
-        return [row.remote_id for row in following.hinted(connection, "desk")]
+        return [row.remote_id for row in following.hinted(connection, "desk", datetime.now(UTC))]
 
 
 def test_news_are_remembered_before_they_are_answered_and_ring(world, door):

@@ -46,7 +46,9 @@ def post(world) -> Post:
 def opened(post: Post, **answer: Any) -> Any:
     post.world.answer(**{"id": "1", "score": 3} | answer)
     post.deliver()
-    return case(post)
+    began = case(post)
+    post.desk.stands[began.remote_id] = standing(at=began.opened_at)
+    return began
 
 
 def chores(post: Post, after: timedelta) -> set[str]:
@@ -116,6 +118,20 @@ def test_a_far_side_that_says_nothing_for_an_hour_is_not_waited_for(post):
     follow(post)
     escalate(post.world.workspace, began.respond_by + HOUR)
     assert made(post) == NOBODY_CALLED
+
+
+def test_a_case_whose_receipt_came_after_it_was_due_is_looked_at_before_anything_is_said(post):
+    post.world.answer(id="1", score=3)
+    follow(post, 5 * HOUR)  # the record is made, its receipt does not come back
+    post.deliver()
+    began = case(post)
+    assert began.respond_by < began.opened_at
+    touched = began.opened_at - 2 * HOUR
+    post.desk.stands["T-1"] = standing(state="contacted", at=touched, contacted_at=touched)
+    assert escalate(post.world.workspace, post.world.now) == set(), "nobody has asked about it yet"
+    chores(post, timedelta(minutes=1))
+    assert made(post) == []
+    assert events(post) == ["contacted"]
 
 
 def test_a_change_that_comes_too_late_is_no_trouble(post):

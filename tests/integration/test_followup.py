@@ -173,6 +173,45 @@ def test_a_case_whose_receipt_came_after_its_news_is_looked_at(post):
     assert post.desk.asked == [["T-1"]], "once is enough"
 
 
+def test_news_that_were_asked_for_before_their_case_was_known_do_not_hide_its_first_touch(post):
+    began = opened(post)
+    post.world.answer(id="2", score=3, email="bo@example.com")
+    touched, closed = began.opened_at + HOUR, began.opened_at + 2 * HOUR
+
+    def receipts_come_meanwhile(*_: Any) -> Iterator[Followed]:
+        post.deliver()
+        yield Followed(standings=(standing("T-2", "closed", at=closed),), cursor="c")
+
+    post.desk.follow = receipts_come_meanwhile
+    told = {"at": closed, "contacted_at": touched, "closed_at": closed}
+    post.desk.stands["T-2"] = standing("T-2", "closed", **told)
+    follow(post)
+    assert (case(post, 1).state, case(post, 1).contacted_at) == ("closed", touched)
+
+
+def test_who_has_begun_is_asked_again_where_it_could_not_be_read(post):
+    began = opened(post)
+    touched = began.opened_at + timedelta(minutes=1)
+    post.desk.stands["T-1"] = standing(at=began.opened_at)
+    tell(post, standing(at=touched, owner="Ana", unsure=True))
+    assert (case(post).state, case(post).owner) == ("open", "Ana"), "the rest is news all the same"
+    post.desk.stands["T-1"] = standing(state="contacted", at=touched, contacted_at=touched)
+    assert follow(post, timedelta(seconds=30)).cases == 0, "not at once"
+    assert follow(post, timedelta(seconds=40)).cases == 1
+    assert case(post).contacted_at == touched
+
+
+def test_what_cannot_be_read_is_asked_again_for_an_hour(post):
+    opened(post)
+    unsure = standing(at=post.world.now, unsure=True)
+    post.desk.stands["T-1"] = unsure
+    tell(post, unsure)
+    asked = len(post.desk.asked)
+    for _ in range(100):
+        follow(post, timedelta(seconds=70))
+    assert 40 <= len(post.desk.asked) - asked <= 50
+
+
 def test_the_cursor_moves_with_what_it_says_and_a_stop_between_pages_loses_nothing(post):
     began = opened(post)
     closed = standing(state="closed", at=began.opened_at + HOUR)
@@ -248,7 +287,7 @@ def test_a_record_that_cannot_be_read_keeps_nobody_elses_news_back(post):
     assert [case(post, number).state for number in (0, 1)] == ["closed", "closed"]
     follow(post, 2 * HOUR)
     with post.store.read() as connection:
-        assert following.hinted(connection, "desk") == [], "it is given up"
+        assert following.hinted(connection, "desk", post.world.now + DAY) == [], "it is given up"
 
 
 def test_one_records_limit_does_not_stop_the_account(post):
@@ -371,7 +410,13 @@ def test_words_that_are_erased_while_news_are_written_down_do_not_come_back(post
     began = opened(post)
     at = began.opened_at + HOUR
     news = standing(state="closed", at=at, closed_at=at, cause="Ana was angry")
-    take = lambda c: followup.take_news(c, post.world.workspace, "desk", [news], at)  # noqa: E731
+    case_id = [began.action_id]
+
+    def take(connection: Any) -> int:
+        return followup.take_news(
+            connection, post.world.workspace, "desk", [news], at, asked=case_id
+        )
+
     with ThreadPoolExecutor(1) as other:
         with post.store.engine.begin() as connection:
             forgetting.empty_response(connection, began.response_id, at)

@@ -44,6 +44,7 @@ def seeds() -> Row:
             "updates_per_minute": 100_000,
             "updates_per_ticket_per_10_minutes": 30,
             "incremental_per_minute": 10,
+            "export_lag_seconds": 60,
             "search_lag_seconds": 120,
             "job_seconds": 0,
         },

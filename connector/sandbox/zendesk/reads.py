@@ -9,7 +9,6 @@ from connector.sandbox.zendesk.hands import Hands
 from connector.sandbox.zendesk.limits import Limits
 
 MOST_SHOWN = 100
-EXPORT_LAG_SECONDS = 60
 
 
 class Lists(Hands):
@@ -59,7 +58,7 @@ class Lists(Hands):
         if self.state["users"][str(AGENT_ID)]["role"] != "admin":
             text = "You do not have access to this page. Please contact the account owner"
             raise Refusal(403, {"error": {"title": "Forbidden", "message": text}})
-        newest = self.clock.timestamp() - EXPORT_LAG_SECONDS
+        newest = self.clock.timestamp() - self.state["settings"]["export_lag_seconds"]
         found = lists.since(list(self.state["tickets"].values()), call, newest)
         if "metric_sets" in (call.q("include") or "").split(","):
             found["tickets"] = [

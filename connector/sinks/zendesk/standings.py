@@ -45,23 +45,25 @@ class Standings:
             or (ticket.status == GONE and str(ticket.id) in watched)
         ]
         work = {one.id: self._work_on(one, now) for one in ours if _is_asked(one, watched)}
-        authors = (audit.author_id for done in work.values() for audit in done)
+        authors = (audit.author_id for done in work.values() for audit in done or ())
         self._people.learn([*authors, *(ticket.assignee_id for ticket in ours)], now)
         return [self._standing(one, work.get(one.id, ()), watched, now) for one in ours]
 
-    def _work_on(self, ticket: Followed, now: datetime) -> list[Audit]:
+    def _work_on(self, ticket: Followed, now: datetime) -> list[Audit] | None:
         """Remembered: of a long page that a rate limit cuts off, the next try does the rest."""
         key = (ticket.id, ticket.changed_at)
         if key in self._work:
             return self._work[key]
         work = self._read(ticket)
-        if now - ticket.changed_at > SETTLED:
+        if work is not None and now - ticket.changed_at > SETTLED:
             if len(self._work) > MOST_KNOWN:
                 self._work.clear()
             self._work[key] = work
         return work
 
-    def _read(self, ticket: Followed) -> list[Audit]:
+    def _read(self, ticket: Followed) -> list[Audit] | None:
+        """None where it cannot be read this time: one ticket's trouble must not keep the news of
+        all others back."""
         if self._us is None:
             self._us = self._desk.me().id
         try:
@@ -72,15 +74,16 @@ class Standings:
         except TryLater as error:
             if error.account_wide:
                 raise
-            return []  # one ticket's trouble must not keep the news of all others back
+            return None
 
     def _standing(
         self,
         ticket: Followed,
-        work: Sequence[Audit],
+        read: Sequence[Audit] | None,
         watched: Mapping[str, Watched],
         now: datetime,
     ) -> Standing:
+        work = read or ()
         staff = {one.author_id for one in work if self._people.works_there(one.author_id)}
         known = watched.get(str(ticket.id))
         since = known.since if known is not None else None
@@ -101,6 +104,7 @@ class Standings:
             closed_at=closed_at if state == "closed" else None,
             cause=self._told(ticket, self._settings.cause_field, now),
             action_taken=self._told(ticket, self._settings.action_field, now),
+            unsure=read is None,
         )
 
     def _told(self, ticket: Followed, title: str, now: datetime) -> str:

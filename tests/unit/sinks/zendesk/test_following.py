@@ -286,6 +286,23 @@ def test_one_odd_record_does_not_hide_the_others(
     assert rounds(sink, running, cursor, case)[0] == {}, "and the place moves on"
 
 
+def test_a_history_that_cannot_be_read_keeps_no_news_back_and_is_asked_for_again(
+    zendesk: Zendesk, sink: ZendeskTicket, running: Sandbox, case: str
+) -> None:
+    other = deliver(sink, order(key=case_key("r2", "zendesk:acme"))).remote_id
+    _, cursor = rounds(sink, running, None, case, other)
+    zendesk.take(int(case))
+    zendesk.take(int(other))
+    zendesk.fault("status", path=f"/api/v2/tickets/{case}/audits", status=500, times=3)
+    heard, _ = rounds(sink, running, cursor, case, other)
+    assert {one: (told.state, told.unsure) for one, told in heard.items()} == {
+        case: ("open", True),
+        other: ("contacted", False),
+    }
+    again = look(sink, running, case)
+    assert (again.state, again.unsure) == ("contacted", False)
+
+
 def test_who_is_no_administrator_is_told_of_each_ticket_that_is_asked_for(
     zendesk: Zendesk, sink: ZendeskTicket, running: Sandbox, case: str
 ) -> None:
