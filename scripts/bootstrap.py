@@ -149,18 +149,24 @@ def uv_environment(pip: list[str]) -> dict[str, str]:
 
 
 def pip_settings(pip: list[str]) -> dict[str, str]:
-    """pip's effective settings by name; the sorted listing puts `install.` after `global.`."""
-    listing = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False)
-    settings: dict[str, str] = {}
-    from_environment: dict[str, str] = {}
-    for line in listing.stdout.splitlines():
+    """pip's effective settings by name: `install.` goes before `global.`, the environment first.
+
+    The listing goes through pip's files by their paths, whichever of them counts.
+    """
+    settings: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for line in pip_config(pip, "list").splitlines():
         key, separator, value = line.partition("=")
         section, _, name = key.rpartition(".")
-        if separator and section in {"global", "install"}:
-            settings[name] = value.strip("'\"")
-        elif separator and section == ":env:":
-            from_environment[name] = value.strip("'\"")
-    return settings | from_environment
+        if separator and section in settings:
+            if name in settings[section]:
+                value = pip_config(pip, "get", key)
+            settings[section][name] = value.strip().strip("'\"")
+    return settings["global"] | settings["install"] | settings[":env:"]
+
+
+def pip_config(pip: list[str], *words: str) -> str:
+    done = subprocess.run([*pip, "config", *words], capture_output=True, text=True, check=False)
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from connector import config
 from connector.store.tables import decisions
 from connector.workspace import open_workspace
-from tests.integration.conftest import RULES
+from tests.integration.conftest import RULES, SECRET
 
 Run = Callable[..., tuple[int, str, str]]
 CHANGED = RULES.replace("segment: detractor, comment", "score: {at_most: 1}, comment").replace(
@@ -96,8 +96,8 @@ def test_an_old_ruleset_that_cannot_be_loaded_any_more_hides_only_itself(run: Ru
     settings.rules.write_text(
         RULES[: RULES.index("      - slack")] + RULES[RULES.index("  - id: d") :]
     )
-    secrets = {"SECRET": "whsec_" + "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcy4uLi4=", "TOKEN": "t"}
-    open_workspace(config.load(file, secrets), world.now, follow=True).store.close()
+    names = {"SECRET": SECRET, "TOKEN": "t", "STORE_URL": world.workspace.store.url}
+    open_workspace(config.load(file, names), world.now, follow=True).store.close()
 
     code, out, _ = run(response)
     assert code == 0

@@ -169,4 +169,4 @@ def test_hands_are_reached_over_http_and_unknown_ones_are_named(
     assert "take" in do(do="reset").json()["error"]
     assert do(do="set_status", ticket_id=number, status="done").status_code == 422
     assert do(do="take", ticket=number).status_code == 400
-    assert do(do="take", ticket_id=4711).status_code == 400
+    assert do(do="take", ticket_id=4711).json()["error"] == "RecordNotFound"
