@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TITLE, PATH = "Today", "/today"
 COVERED = timedelta(days=1)
+_WAIT_SECONDS = 0.2  # for the count of this moment; else an earlier one is shown
 
 
 class Covered(NamedTuple):
@@ -35,7 +36,7 @@ def routes(frame: Frame) -> list[Route]:
         with workspace.store.read() as connection:
             return Covered(cover(connection, Period(now - COVERED, now), now), now)
 
-    lately = Lately("coverage", covered, wait_seconds=0.2)
+    lately = Lately("coverage", covered, _WAIT_SECONDS)
 
     def show(request: Request) -> Response:
         accounts = workspace.accounts
