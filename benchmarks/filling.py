@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from connector.store import searching
+from connector.store import searching, tallies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,7 +185,7 @@ def _statements(w: _Words, answers: int) -> list[str]:
             "INSERT INTO tallies (dimension, day, survey, value, score, segment, n) "
             f"SELECT '{span}{dimension}', {day}, {survey}, {value}, {_text(score)}, {segment}, count(*) "
             f"FROM {rows} GROUP BY 1, 2, 3, 4, 5, 6"
-            for span, day in (("", w.day), ("week:", w.monday))
+            for span, day in (("", w.day), (tallies.WEEK, w.monday))
             for dimension, value in (
                 ("survey", "''"),
                 ("source", source),

@@ -35,7 +35,7 @@ MOST_VALUES = 200  # of one dimension that are counted apart
 OTHER = "…"  # all others together
 SURVEY = "survey"  # the dimension of every answer; its value is empty
 LONGEST = 200
-_WEEK = "week:"  # before a dimension: its tallies of whole weeks, under their Mondays
+WEEK = "week:"  # before a dimension: its tallies of whole weeks, under their Mondays
 
 Pair = tuple[str, str]  # dimension and value
 Times = Literal["day", "week"]
@@ -82,7 +82,7 @@ def keys(row: Mapping[str, Any]) -> Iterator[Key]:
     """Where a row of `readings` is counted."""
     score = "" if row["score"] is None else str(row["score"])
     given = row["given"].date()
-    for span, day in (("", given.isoformat()), (_WEEK, _monday(given).isoformat())):
+    for span, day in (("", given.isoformat()), (WEEK, _monday(given).isoformat())):
         for dimension, value in row["counted"]:
             yield Key(span + dimension, day, row["survey"], value, score, row["segment"] or "")
 
@@ -154,7 +154,7 @@ def empty(connection: Connection) -> None:
 def values(connection: Connection, dimension: str, since: date, most: int) -> list[str]:
     """What was counted in a dimension in the week of `since` or later; not what is not known."""
     found = select(tallies.c.value).where(
-        tallies.c.dimension == _WEEK + dimension,
+        tallies.c.dimension == WEEK + dimension,
         tallies.c.day >= _monday(since).isoformat(),
         tallies.c.value != "",
     )
@@ -209,7 +209,7 @@ def _part(
         group = _monday_of_day(connection.dialect.name) if by_monday else tallies.c.day
     columns = (tallies.c.survey, group.label("grouped"), tallies.c.score, tallies.c.segment)
     statement = select(*columns, tallies.c.n).where(
-        tallies.c.dimension == (_WEEK + dimension if span.weeks else dimension),
+        tallies.c.dimension == (WEEK + dimension if span.weeks else dimension),
         tallies.c.day >= span.begin.isoformat(),
         tallies.c.day < span.end.isoformat(),
     )

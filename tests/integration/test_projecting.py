@@ -158,6 +158,32 @@ def test_each_day_or_week_has_its_own_answers(world, times):
         assert {one.group: one.answers for one in found} == expected
 
 
+def test_of_one_survey_nothing_else_is_counted(world):
+    for n in range(20):
+        survey = ("nps", "partners")[n % 4 == 0]
+        world.answer(id=str(n), survey=survey, score=3, at=(world.now - n * DAY).isoformat())
+    project(world)
+    until = (world.now + DAY).date()
+    with world.workspace.store.read() as connection:
+        found = tallies.scores(connection, until - 21 * DAY, until, survey="partners")
+    assert {(one.survey, one.answers) for one in found} == {("partners", 5)}
+
+
+def test_what_can_be_chosen_is_known_and_was_said_in_that_week_or_later(world):
+    monday = (world.now - timedelta(days=world.now.weekday(), weeks=2)).date()
+    for n, days in enumerate((-1, 0, 5)):  # the Sunday before, and the first and a later day
+        at = datetime.combine(monday + days * DAY, world.now.timetz())
+        email = f"p{n}@example.com"
+        world.answer(id=f"{n} before", score=9, email=email, at=at.isoformat())
+        plan(world, email, ("old", "first", "later")[n])
+        world.answer(id=str(n), score=9, email=email, at=at.isoformat())
+    world.answer(id="nobody", score=9, at=world.now.isoformat())
+    project(world)
+    with world.workspace.store.read() as connection:
+        found = tallies.values(connection, "customer.plan", monday + 3 * DAY, 10)
+    assert found == ["first", "later"]
+
+
 def test_what_an_older_version_counted_by_day_only_is_counted_anew(world):
     for n in range(20):
         world.answer(id=str(n), score=3, at=(world.now - n * DAY).isoformat())

@@ -110,6 +110,19 @@ def test_uv_trusts_the_certificate_that_pip_is_configured_for(pip_says: Path) ->
     assert "UV_SYSTEM_CERTS" not in environment
 
 
+def test_of_several_files_of_pip_the_one_counts_that_pip_says(pip_says: Path) -> None:
+    """Newer pip lists its files by their paths: what counts may stand first."""
+    pip = pip_says.with_name("pip")
+    pip.write_text(
+        "#!/bin/sh\n"
+        "[ $2 = get ] && echo /etc/our-own.pem && exit\n"
+        "echo \"global.cert='/etc/our-own.pem'\"\n"
+        "echo \"global.cert='/etc/ssl/everybodys.crt'\"\n"
+    )
+    pip.chmod(0o755)
+    assert bootstrap.uv_environment([str(pip)])["SSL_CERT_FILE"] == "/etc/our-own.pem"
+
+
 @pytest.mark.parametrize(("package", "name"), [(sources, "Sources"), (sinks, "Sinks")])
 def test_every_registered_adapter_is_held_apart_from_the_others(package: Any, name: str) -> None:
     pyproject = tomllib.loads((bootstrap.ROOT / "pyproject.toml").read_text())
