@@ -16,13 +16,14 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from connector import cli
 from connector.cli import shipped
-from connector.cli.demo import counting, scenario
+from connector.cli.demo import counting, scenario, serving
 from connector.cli.demo.staging import pointed_at_stand_ins, without_settling
 from connector.environment import dotenv
 from tests.e2e import day
@@ -271,6 +272,18 @@ def test_a_lost_acknowledgement_did_not_open_a_second_ticket(
 def test_a_ticket_is_solved_as_it_says(demo: Demo) -> None:
     assert demo.solved["status"] == "solved"
     assert demo.state("zendesk")["tickets"][str(demo.solved["id"])]["status"] == "solved"
+
+
+def test_the_ticket_that_it_names_is_one_that_still_waits() -> None:
+    states = ("solved", "new", "open", "pending", "closed")
+    tickets = [{"id": number, "status": status} for number, status in enumerate(states)]
+    sandbox = SimpleNamespace(
+        zendesk=SimpleNamespace(tickets=lambda: tickets),
+        urls={"zendesk": "http://desk"},
+        secrets={"TYPEFORM_SECRET": "s"},
+    )
+    stage: Any = SimpleNamespace(sandbox=sandbox)
+    assert "solves ticket 2;" in serving.invitation("http://here", stage, "p")
 
 
 def test_an_answer_of_ones_own_can_be_posted_as_it_says(
