@@ -270,7 +270,7 @@ def _finish(connection: Connection, answers: int, is_sqlite: bool) -> None:
         ),
         {
             "n": answers,
-            "d": '["survey", "source", "language", "brand", "rule", "topic", "shadow", "customer.plan"]',
+            "d": '["survey", "source", "language", "brand", "rule", "topic", "shadow", "customer.plan", "weeks"]',
         },
     )
     if is_sqlite:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic_core import from_json
 
 from connector.reports.dimensions import contributions, dimensions_of
-from connector.store import readings, searching
+from connector.store import case_days, readings, searching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,12 +62,13 @@ def pause(done: int) -> float:
 
 
 def rebuild(workspace: Workspace) -> None:
-    """Empty all projections; `project` fills them again, here or in whatever else runs."""
+    """Empty all projections; `project` and `recount` fill them again, here or in whatever runs."""
     dimensions = _dimensions(workspace)
 
     def work(connection: Connection) -> None:
         readings.hold(connection)
         readings.start_again(connection, dimensions, at_once=True)
+        case_days.count_again(connection)
 
     workspace.store.write(work)
 

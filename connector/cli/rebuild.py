@@ -7,6 +7,7 @@ import click
 from connector.cli.common import as_json, counted, print_json, workspace
 
 _TOGETHER = 1_000
+_ALL = 1_000_000
 
 
 @click.command("rebuild-readings")
@@ -20,6 +21,7 @@ def rebuild_readings(ctx: click.Context, as_json: bool) -> int:
     """
     from connector.cli.rules.replays import progress_bar
     from connector.projecting import project, rebuild
+    from connector.recounting import recount
     from connector.store import readings
 
     with workspace(ctx, secrets=False) as here, progress_bar(quiet=as_json) as progress:
@@ -30,6 +32,7 @@ def rebuild_readings(ctx: click.Context, as_json: bool) -> int:
         while batch := project(here, _TOGETHER):
             done += batch
             progress(batch, max(total, done))
+        recount(here.store, rounds=_ALL)
         with here.store.read() as connection:
             left = readings.behind(connection).decisions
     if as_json:

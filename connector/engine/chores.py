@@ -1,5 +1,6 @@
 """What happens once a minute: alarms announced, overdue cases escalated, digests put together and
-mailed, silence noticed, retention applied, old attempts to sign in forgotten, a heartbeat."""
+mailed, silence noticed, retention applied, cases counted by day, old attempts to sign in forgotten,
+a heartbeat."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from connector.errors import ConnectorError
 from connector.escalating import escalate
 from connector.gaps import notice_gaps
 from connector.http import Session
+from connector.recounting import recount
 from connector.store import alarms, arrivals, next_answers, outbox, throttling
 from connector.store.database import StoreDown
 from connector.text import hashed
@@ -53,6 +55,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
         lambda: store.write(lambda c: group_alerts(c, settings.sinks, now)),
         lambda: mail_weekly(workspace, now),
         lambda: apply_retention(store, settings, now),
+        lambda: recount(store),
         lambda: store.write(lambda c: throttling.forget_old_attempts(c, now)),
         lambda: _heartbeat(settings.heartbeat_url),
     )

@@ -20,6 +20,7 @@ from connector.numbers.survival import Quantile, Waited, quantiles
 from connector.reports.grouping import Grouping, groups_of
 from connector.reports.nps import MOST_GROUPS, TooManyGroups
 from connector.store import looping
+from connector.store.case_counting import WITHIN_DAYS
 from connector.store.counting import NOTHING
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ def report(
     name = question.grouping.name
     by_week: dict[str, Sequence[int]] = {}
     by_group: dict[str | None, Sequence[int]] = {}
-    asked = (question.period, question.grouping.by, now, question.survey)
-    with closing(looping.measured(connection, *asked)) as rows:
+    asked = looping.Cases(connection, question.period, now, question.survey)
+    with closing(asked.measured(question.grouping.by)) as rows:
         for row in rows:
             (week,) = groups_of("week", row.day)
             _add(by_week, str(week), row)
@@ -123,14 +124,13 @@ def report(
     weeks = {week: _counter(numbers) for week, numbers in by_week.items()}
     whole = Sums(sum(weeks.values(), Counter()))
     groups = {group: Sums(_counter(numbers)) for group, numbers in by_group.items()}
-    of_all = _clocks(connection, question, NOTHING, now)
-    whole.clocks = of_all.get(None)
+    whole.clocks = _clocks(asked, NOTHING).get(None)
     if group_clocks and question.grouping.by != NOTHING:
-        for group, clocks in _clocks(connection, question, question.grouping.by, now).items():
+        for group, clocks in _clocks(asked, question.grouping.by).items():
             if group in groups:
                 groups[group].clocks = clocks
     _rank(groups, question)
-    ended = looping.endings(connection, question.period, question.survey)
+    ended = list(asked.endings())
     return Loop(
         whole=whole,
         cohorts=[_cohort(week, weeks[week], now) for week in sorted(weeks)],
@@ -160,17 +160,12 @@ def _order(name: str, group: str | None, sums: Sums) -> tuple[bool, int, str]:
 def _cohort(week: str, counts: Counter[str], now: datetime) -> Cohort:
     sunday = date.fromisocalendar(int(week[:4]), int(week[6:]), 7)
     old = (now.date() - sunday).days - 1  # whole days since the last answer of it
-    within = {
-        days: counts[f"closed_in_{days}"] if old >= days else None for days in looping.WITHIN_DAYS
-    }
+    within = {days: counts[f"closed_in_{days}"] if old >= days else None for days in WITHIN_DAYS}
     return Cohort(week, counts, within)
 
 
-def _clocks(
-    connection: Connection, question: Question, by: By, now: datetime
-) -> dict[str | None, Clocks]:
-    asked = (connection, question.period, by, now, question.survey)
-    customer, working = _waited(looping.waits(*asked)), _waited(looping.working_waits(*asked))
+def _clocks(asked: looping.Cases, by: By) -> dict[str | None, Clocks]:
+    customer, working = _waited(asked.waits(by)), _waited(asked.working_waits(by))
     found = {}
     for group in customer.keys() | working.keys():
         mine, worked = customer.get(group, []), working.get(group, [])

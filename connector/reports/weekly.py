@@ -135,7 +135,7 @@ def _loop(connection: Connection, wanted: Wanted, now: datetime) -> LoopFigures:
     week, month = Period(until - _WEEK, until), Period(until - WEEKS_TOLD * _WEEK, until)
     counted = weekly.counts(connection, week, now, wanted.surveys)
     due = on_time = 0
-    for row in looping.measured(connection, month, By("case", ("survey",)), now):
+    for row in looping.Cases(connection, month, now).measured(By("case", ("survey",))):
         if wanted.surveys is None or row.group in wanted.surveys:
             due, on_time = due + row.due, on_time + row.on_time
     interval = share_interval(on_time, due)

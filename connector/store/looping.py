@@ -1,48 +1,25 @@
-"""Named queries of how well the loop is closed: cases counted by group and day of the answer, and
-how long they waited. The database does the counting.
+"""How well the loop is closed: cases by group and day of the answer, and how long they waited.
 
-A first touch is the first contact, or the closing where that is all that is known. A case that was
-deleted at the far side stops no clock: its customer has heard from nobody.
+Whole days are read as they were counted (`connector.store.case_days`); the cases of other days, of
+the hours at both ends and of groups that are facts are counted one by one.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    Text,
-    and_,
-    case,
-    cast,
-    func,
-    literal,
-    or_,
-    select,
-)
-
-from connector.store.counting import Period, day_of, text_at
-from connector.store.tables import cases, decisions
-from connector.store.types import SecondsBetween
+from connector.store import case_counting, case_days
+from connector.store.case_counting import EPOCH, Chosen, rounded_down
+from connector.store.counting import NOTHING, By, Period
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import Connection
 
-    from connector.store.counting import By
-
-_STREAMED = 2_000  # rows that are held at once
-WITHIN_DAYS = (2, 7, 30)  # closed within so many days of the answer
-_MINUTE, _QUARTER, _HOUR, _DAY = 60, 900, 3_600, 86_400
-_TOUCHED_AT = func.coalesce(cases.c.contacted_at, cases.c.closed_at, type_=cases.c.closed_at.type)
-_IS_TOUCHED = case((cases.c.touched_after.is_not(None), 1), else_=0)
-_IS_OPEN = cases.c.state.in_(("open", "contacted"))
-_IS_CLOSED = cases.c.state == "closed"
-_WAS_CLOSED = or_(_IS_CLOSED, cases.c.reopened > 0)
+_MOST_SPANS = 100  # that are counted apart; where there are more, everything between them too
 
 
 class Measured(NamedTuple):
@@ -50,7 +27,7 @@ class Measured(NamedTuple):
 
     `due` have had the time that was promised, `on_time` of them were touched in it, `overdue` of
     them were never touched. `unpromised` have no promise. `closed_in_2` and so on: closed within
-    so many days; `old_2`: that long ago were they answered. `was_closed`: closed now or once.
+    so many days. `was_closed`: closed now or once.
     """
 
     group: str | None
@@ -84,7 +61,8 @@ class Measured(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """So many cases of a group took so many seconds, or, with `over` false, still wait."""
+    """So many cases of a group took so many seconds, or, with `over` false, still wait; `seconds`
+    is None for those that have waited longer than was promised."""
 
     group: str | None
     seconds: int | None
@@ -100,138 +78,102 @@ class Ending(NamedTuple):
     cases: int
 
 
-def measured(
-    connection: Connection, period: Period, by: By, now: datetime, survey: str | None = None
-) -> Generator[Measured]:
-    """Every case whose answer was given in this time, as it stands now. Streamed."""
-    dialect = connection.dialect.name
-    group, day = _group(by, dialect), day_of(cases.c.answered_at, dialect)
-    is_due = cases.c.respond_by <= now
-    in_time = cases.c.respond_by >= _TOUCHED_AT
-    cause, action = _is_told(cases.c.cause), _is_told(cases.c.action_taken)
-    counts = (
-        _TOUCHED_AT.is_(None) & _IS_OPEN,
-        cases.c.respond_by.is_(None),
-        is_due,
-        is_due & in_time,
-        is_due & _TOUCHED_AT.is_(None),
-        _IS_OPEN,
-        _IS_CLOSED,
-        cases.c.state == "gone",
-        _WAS_CLOSED,
-        cases.c.reopened > 0,
-        _IS_CLOSED & cause,
-        _IS_CLOSED & action,
-        _IS_CLOSED & cause & action,
-        *(_closed_within(days) for days in WITHIN_DAYS),
-    )
-    columns = (group.label("grouped"), day.label("day"), func.count(), *map(_counted, counts))
-    statement = _chosen(select(*columns), period, by, survey).group_by("grouped", "day")
-    for row in _streamed(connection, statement):
-        yield Measured(_name(row[0]), row[1], *(int(number) for number in row[2:]))
+class Cases:
+    """The cases whose answer was given in a time, as they stand now."""
+
+    def __init__(
+        self, connection: Connection, period: Period, now: datetime, survey: str | None = None
+    ) -> None:
+        self._connection = connection
+        self._now = now
+        self._survey = survey
+        self._period = period
+        self._since, self._until = _whole_days(period)
+        self._left = case_days.uncounted(connection, self._since, self._until, now)
+        self._spans = _around(period, self._since, self._until, self._left)
+        if len(self._spans) > _MOST_SPANS:
+            self._until, self._spans = self._since, [period]
+
+    def measured(self, by: By) -> Generator[Measured]:
+        """How many there are of each kind; a day and a group may come more than once. Streamed."""
+        for day, entries in self._counted("figures", by):
+            mine: dict[Any, list[Sequence[int]]] = {}
+            for survey, group, numbers in entries:
+                mine.setdefault(_of(by, survey, group), []).append(numbers)
+            for group, several in mine.items():
+                yield Measured(_name(group), day.isoformat(), *map(sum, zip(*several, strict=True)))
+        others = case_counting.figures(self._connection, self._others(by, "day"), self._now)
+        for day, group, *numbers in others:
+            yield Measured(_name(group), day, *numbers)
+
+    def waits(self, by: By) -> Iterator[Wait]:
+        """From the answer to the first touch, by the customer's clock, which never pauses. To the
+        minute within a day, to the quarter of an hour within a week, then to the hour."""
+        others = case_counting.waits(self._connection, self._others(by))
+        until_now = int((self._now - EPOCH).total_seconds())
+        for (group, over, seconds), number in self._summed("waits", by, others).items():
+            waited = seconds if over else rounded_down(until_now - seconds)
+            yield Wait(_name(group), waited, bool(over), number)
+
+    def working_waits(self, by: By) -> Iterator[Wait]:
+        """The same by the working clock, of due cases: `seconds` is None for those that nobody has
+        touched."""
+        others = case_counting.working_waits(self._connection, self._others(by), self._now)
+        for (group, seconds), number in self._summed("working_waits", by, others).items():
+            yield Wait(_name(group), seconds, seconds is not None, number)
+
+    def endings(self) -> Iterator[Ending]:
+        """Causes and actions of the closed ones."""
+        others = case_counting.endings(self._connection, self._others(NOTHING))
+        for (_, cause, action), number in self._summed("endings", NOTHING, others).items():
+            yield Ending(cause, action, number)
+
+    def _summed(self, what: str, by: By, others: Iterable[Sequence[Any]]) -> Counter[Any]:
+        """Cases by group and what else tells them apart; `others` were counted one by one."""
+        values: dict[Any, Counter[Any]] = defaultdict(Counter)
+        for _, entries in self._counted(what, by):
+            for survey, group, *told, each in entries:
+                values[_of(by, survey, group), *told].update(each)
+        for *head, value, number in others:
+            values[tuple(head)][value] += number
+        return Counter(
+            {(*head, value): n for head, of in values.items() for value, n in of.items()}
+        )
+
+    def _counted(self, what: str, by: By) -> Iterator[tuple[date, list[case_days.Entry]]]:
+        dimension = case_days.dimension_of(by)
+        if dimension is None or self._since >= self._until:
+            return
+        asked = (what, dimension, self._since, self._until)
+        for day, entries in case_days.entries(self._connection, *asked):
+            if day not in self._left:
+                yield day, [one for one in entries if self._survey in (None, one[0])]
+
+    def _others(self, by: By, *apart: str) -> Chosen:
+        """Those that are counted one by one."""
+        spans = self._spans if case_days.dimension_of(by) is not None else [self._period]
+        return Chosen(spans, by, self._survey, apart)
 
 
-def waits(
-    connection: Connection, period: Period, by: By, now: datetime, survey: str | None = None
-) -> Iterator[Wait]:
-    """From the answer to the first touch, by the customer's clock, which never pauses. To the
-    minute within a day, to the quarter of an hour within a week, then to the hour."""
-    until_now = SecondsBetween(cases.c.answered_at, literal(now, cases.c.closed_at.type))
-    seconds = _rounded(func.coalesce(cases.c.touched_after, until_now))
-    return _waited(connection, seconds, _IS_TOUCHED, period, by, survey)
+def _whole_days(period: Period) -> tuple[date, date]:
+    """The first of them, and the one after the last."""
+    since = period.since.astimezone(UTC)
+    is_whole = since.time() == time()
+    first = since.date() if is_whole else since.date() + timedelta(days=1)
+    return first, max(first, period.until.astimezone(UTC).date())
 
 
-def working_waits(
-    connection: Connection, period: Period, by: By, now: datetime, survey: str | None = None
-) -> Iterator[Wait]:
-    """The same by the working clock, of due cases: `seconds` is None for those that nobody has
-    touched, which have waited longer than was promised."""
-    told = _rounded(cast(cases.c.working_seconds, Integer))
-    seconds = case((cases.c.touched_after.is_not(None), told))
-    known = or_(cases.c.touched_after.is_(None), cases.c.working_seconds.is_not(None))
-    return _waited(
-        connection, seconds, _IS_TOUCHED, period, by, survey, (cases.c.respond_by <= now) & known
-    )
+def _around(period: Period, since: date, until: date, left: set[date]) -> list[Period]:
+    """What is not within the days that are counted."""
+    first, last = (datetime.combine(day, time(), UTC) for day in (since, until))
+    ends = (Period(period.since, first), Period(last, period.until))
+    spans = [*case_days.runs(left), *(end for end in ends if end.since < end.until)]
+    return spans if since < until else [period]
 
 
-def endings(
-    connection: Connection, period: Period, survey: str | None = None, most: int = 2_000
-) -> list[Ending]:
-    """Causes and actions of the closed cases of this time, the most frequent first."""
-    cause, action = (func.coalesce(c, "") for c in (cases.c.cause, cases.c.action_taken))
-    columns = (cause.label("of_cause"), action.label("of_action"), func.count().label("many"))
-    # Said so that SQLite does not look through all closed cases by their state.
-    is_closed = case((_IS_CLOSED, 1), else_=0) == 1
-    statement = select(*columns).where(period.holds(cases.c.answered_at), is_closed)
-    if survey is not None:
-        statement = statement.where(cases.c.survey == survey)
-    grouped = statement.group_by("of_cause", "of_action")
-    ordered = grouped.order_by(func.count().desc(), "of_cause", "of_action")
-    return [Ending(*row) for row in connection.execute(ordered.limit(most))]
-
-
-def _waited(
-    connection: Connection,
-    seconds: ColumnElement[Any],
-    over: ColumnElement[int],
-    period: Period,
-    by: By,
-    survey: str | None,
-    also: ColumnElement[bool] | None = None,
-) -> Iterator[Wait]:
-    group = _group(by, connection.dialect.name)
-    columns = (group.label("grouped"), seconds.label("seconds"), over.label("over"), func.count())
-    statement = _chosen(select(*columns), period, by, survey)
-    if also is not None:
-        statement = statement.where(also)
-    for row in _streamed(connection, statement.group_by("grouped", "seconds", "over")):
-        yield Wait(_name(row[0]), row[1], bool(row[2]), row[3])
-
-
-def _chosen(statement: Select[Any], period: Period, by: By, survey: str | None) -> Select[Any]:
-    if by.kind == "fact":
-        others = decisions.alias()
-        mine = others.c.response_id == cases.c.response_id
-        newest = select(func.max(others.c.number)).where(mine).correlate(cases).scalar_subquery()
-        statement = statement.select_from(cases.outerjoin(decisions, decisions.c.number == newest))
-    if survey is not None:
-        statement = statement.where(cases.c.survey == survey)
-    return statement.where(period.holds(cases.c.answered_at))
-
-
-def _group(by: By, dialect: str) -> ColumnElement[Any]:
-    if by.kind == "case":
-        return cases.c[by.path[0]]
-    if by.kind == "fact":
-        return text_at(decisions.c.facts, by.path, dialect)
-    return literal(None, Text)
+def _of(by: By, survey: str, group: Any) -> Any:
+    return survey if by.path == ("survey",) else group
 
 
 def _name(group: Any) -> str | None:
     return None if group is None or group == "" else str(group)
-
-
-def _counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.count().filter(condition)
-
-
-def _is_told(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    return and_(column.is_not(None), column != "")
-
-
-def _closed_within(days: int) -> ColumnElement[bool]:
-    return _IS_CLOSED & (cases.c.closed_after <= days * _DAY)
-
-
-def _rounded(seconds: ColumnElement[int]) -> ColumnElement[int]:
-    return case(
-        (seconds < _DAY, seconds // _MINUTE * _MINUTE),
-        (seconds < 7 * _DAY, seconds // _QUARTER * _QUARTER),
-        else_=seconds // _HOUR * _HOUR,
-    )
-
-
-def _streamed(connection: Connection, statement: Select[Any]) -> Generator[Any]:
-    streaming = connection.execution_options(yield_per=_STREAMED)
-    with streaming.execute(statement) as found:
-        yield from found

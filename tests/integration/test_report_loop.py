@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 from connector.cli.report import loop as command
 from connector.cli.rules import replays
 from connector.numbers.survival import Waited, quantiles
+from connector.recounting import recount
 from connector.store.tables import cases, customers, responses
 from tests.integration.loop_world import DAY, Cases
 
@@ -26,7 +27,15 @@ def told(make_world, connector, monkeypatch):
     monkeypatch.chdir(world.workspace.settings.directory)
     monkeypatch.setattr(replays, "utc_now", lambda: world.now)
     monkeypatch.setattr(command, "utc_now", lambda: world.now)
-    world.report = lambda *words: connector("report", "loop", *words)
+
+    def report(*words):
+        """Case by case, and again from days that have been counted."""
+        told = connector("report", "loop", *words)
+        recount(world.workspace.store)
+        assert connector("report", "loop", *words) == told
+        return told
+
+    world.report = report
     world.read = lambda *words: json.loads(world.report(*words, "--json")[1])
     world.cases = Cases(world)
     return world

@@ -14,7 +14,14 @@ from connector.store.tables.answers import (
     tombstones,
 )
 from connector.store.tables.backtests import backtests
-from connector.store.tables.cases import case_events, cases, followed, hints
+from connector.store.tables.cases import (
+    case_changes,
+    case_days,
+    case_events,
+    cases,
+    followed,
+    hints,
+)
 from connector.store.tables.decisions import activations, decisions, pools, rulesets, settings
 from connector.store.tables.metadata import metadata
 from connector.store.tables.outbox import accounts, actions, alarms, attempts, suppressions
@@ -29,6 +36,8 @@ __all__ = [
     "attempts",
     "audit",
     "backtests",
+    "case_changes",
+    "case_days",
     "case_events",
     "cases",
     "companies",

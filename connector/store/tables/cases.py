@@ -126,3 +126,28 @@ hints = Table(
     Column("remote_id", String(200), primary_key=True),
     Column("at", UtcTime, nullable=False),
 )
+
+# Cases counted by the UTC day of their answer, as lists of JSON (`connector.store.case_days`), once
+# for each dimension: team, owner, rule_id, source, segment, and the empty one of all. True at any
+# moment from `due_by` on, when the last of the day's cases is due, until a case of the day changes.
+case_days = Table(
+    "case_days",
+    metadata,
+    Column("dimension", String(20), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("due_by", UtcTime),
+    Column("figures", Text, nullable=False),
+    Column("waits", Text, nullable=False),
+    Column("working_waits", Text, nullable=False),
+    Column("endings", Text, nullable=False),
+)
+
+# A day whose cases have changed since they were counted. The database writes it down itself, by
+# triggers on `cases`, in the transaction of the change; an id is never given out twice.
+case_changes = Table(
+    "case_changes",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("day", String(10), nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
