@@ -101,7 +101,7 @@ def rendered(name: str, workspace: Workspace) -> Iterator[Figure]:
         update={"sign_in": "proxy", "trusted_proxies": (ip_network("127.0.0.0/8"),)}
     )
     workspace.settings = workspace.settings.model_copy(update={"dashboard": dashboard})
-    server = WebServer(application(workspace, lambda: None), "127.0.0.1", 0)
+    server = WebServer(application(workspace, lambda: None, lambda _: None), "127.0.0.1", 0)
     server.start()
     settle()
     try:

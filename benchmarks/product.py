@@ -32,9 +32,8 @@ def receive(bare: bool) -> None:
     workspace = open_workspace(settings, datetime.now(UTC))
     if bare:
         Door.keep = _forget  # type: ignore[method-assign] # all that is left out
-    server = WebServer(
-        application(workspace, _nobody_waits), settings.receiver.host, settings.receiver.port
-    )
+    site = application(workspace, _nobody_waits, lambda _: None)
+    server = WebServer(site, settings.receiver.host, settings.receiver.port)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

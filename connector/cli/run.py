@@ -33,7 +33,7 @@ def run(ctx: click.Context, once: bool) -> int:
         engine = Embedded(opened)
         receiver = opened.settings.receiver
         try:  # first, so that nothing is polled or sent by a process that cannot receive
-            site = application(opened, engine.arrived, changed=engine.changed)
+            site = application(opened, engine.arrived, engine.changed)
             server = WebServer(site, receiver.host, receiver.port)
         except OSError as error:
             raise click.ClickException(_no_port(receiver.host, receiver.port, error)) from error

@@ -41,8 +41,8 @@ def web(ctx: click.Context, host: str | None, port: int | None) -> int:
         receiver = application(
             opened,
             arrived,
-            functools.partial(trouble, broker),
             lambda sink: doorbell.ring(follow(sink)),
+            functools.partial(trouble, broker),
         )
         try:
             server = WebServer(receiver, host, port)

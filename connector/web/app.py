@@ -30,12 +30,12 @@ def _utc_now() -> datetime:
 def application(
     workspace: Workspace,
     arrived: Callable[[], None],
+    changed: Callable[[str], None],
     broker: health.Probe | None = None,
-    changed: Callable[[str], None] | None = None,
     clock: Callable[[], datetime] = _utc_now,
 ) -> Starlette:
     """As `receiver.application`, and what `dashboard:` in connector.yaml says."""
-    routes = receiver.routes(workspace, arrived, broker, changed)
+    routes = receiver.routes(workspace, arrived, changed, broker)
     if workspace.settings.dashboard.enabled:
         routes += page_routes(workspace, clock)
     return Starlette(routes=routes)

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def routes(workspace: Workspace, changed: Callable[[str], None] | None) -> list[Route]:
+def routes(workspace: Workspace, changed: Callable[[str], None]) -> list[Route]:
     """`changed` is called with the sink's id after a hint became durable."""
     news = _News(workspace, changed)
     return [Route("/news/{sink}", news.webhook, methods=["POST"])]
 
 
 class _News:
-    def __init__(self, workspace: Workspace, changed: Callable[[str], None] | None) -> None:
+    def __init__(self, workspace: Workspace, changed: Callable[[str], None]) -> None:
         self._workspace = workspace
         self._sinks = workspace.notifying
         self._most = workspace.settings.receiver.max_body_kb * 1024
@@ -70,6 +70,5 @@ class _News:
             except StoreDown:
                 return PlainTextResponse("try again later\n", 503)
             faultpoints.reach("hinted", sink)
-            if self._changed is not None:
-                self._changed(sink)
+            self._changed(sink)
         return PlainTextResponse("noted\n", 202)

@@ -36,22 +36,22 @@ _AT_ONCE_BYTES = 32 * 1024  # a larger body is checked in a thread: others must 
 def application(
     workspace: Workspace,
     arrived: Callable[[], None],
+    changed: Callable[[str], None],
     broker: health.Probe | None = None,
-    changed: Callable[[str], None] | None = None,
 ) -> Starlette:
     """The ASGI application. `arrived` is called after a webhook became durable, `changed` with a
     sink after news of its cases did.
 
     `broker` says what is wrong with the broker, where one is needed.
     """
-    return Starlette(routes=routes(workspace, arrived, broker, changed))
+    return Starlette(routes=routes(workspace, arrived, changed, broker))
 
 
 def routes(
     workspace: Workspace,
     arrived: Callable[[], None],
+    changed: Callable[[str], None],
     broker: health.Probe | None = None,
-    changed: Callable[[str], None] | None = None,
 ) -> list[BaseRoute]:
     """The same, for a server that has more beside them; webhooks are looked up first."""
     receiver = _Receiver(workspace, arrived)

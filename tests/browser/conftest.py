@@ -73,7 +73,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebServer
     seed(world, apart=timedelta(hours=3))
     people.add_user(workspace.store, "ada", PASSWORD, "admin", "test", now)
     people.add_user(workspace.store, "vic", PASSWORD, "viewer", "test", now)
-    server = WebServer(application(workspace, lambda: None), "127.0.0.1", 0)
+    server = WebServer(application(workspace, lambda: None, lambda _: None), "127.0.0.1", 0)
     server.start()
     yield server, world
     server.stop()

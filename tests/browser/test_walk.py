@@ -18,13 +18,16 @@ from connector.cli.demo.scenario import Answer
 from connector.cli.demo.seeding import seed
 from connector.cli.demo.serving import USER, let_in
 from connector.cli.demo.staging import Stage, staged
+from connector.engine import embedded
 
 SOON = 20_000  # milliseconds, on a busy machine
 
 
 @pytest.fixture
-def at_work() -> Iterator[tuple[Running, Stage, str]]:
-    """`connector demo --serve` without its three months: engine, receiver, pages, stand-ins."""
+def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Running, Stage, str]]:
+    """`connector demo --serve` without its three months: engine, receiver, pages, stand-ins. What
+    happens is heard of by webhook, or not at all."""
+    monkeypatch.setattr(embedded, "_LONGEST_SLEEP_SECONDS", 600.0)
     with staged(None) as stage:
         started = datetime.now(UTC)
         seed(stage.sandbox, started)

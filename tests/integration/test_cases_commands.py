@@ -96,7 +96,7 @@ class Told:
 def door(world, monkeypatch):
     rung: list[str] = []
     monkeypatch.setitem(world.workspace.__dict__, "notifying", {"desk": Told()})
-    site = application(world.workspace, lambda: None, changed=rung.append)
+    site = application(world.workspace, lambda: None, rung.append)
     with TestClient(site) as client:
         yield client, rung
 

@@ -21,7 +21,7 @@ Numbers = dict[str, float]
 
 @pytest.fixture
 def web(world) -> TestClient:
-    return TestClient(application(world.workspace, lambda: None))
+    return TestClient(application(world.workspace, lambda: None, lambda _: None))
 
 
 @pytest.fixture
@@ -72,7 +72,9 @@ def test_a_database_of_another_version_is_not_ready(web, world):
 
 
 def test_a_broker_that_is_gone_is_told_and_a_load_balancer_can_leave_it_out(world):
-    web = TestClient(application(world.workspace, lambda: None, lambda: "redis does not answer"))
+    web = TestClient(
+        application(world.workspace, lambda: None, lambda _: None, lambda: "redis does not answer")
+    )
     answer = web.get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "reasons": {"broker": "redis does not answer"}}

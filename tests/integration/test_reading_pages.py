@@ -63,7 +63,7 @@ def browse(world, monkeypatch):
         }
         dashboard = type(settings.dashboard)(**fields)
         of.workspace.settings = settings.model_copy(update={"dashboard": dashboard})
-        app = application(of.workspace, lambda: None, clock=lambda: of.now)
+        app = application(of.workspace, lambda: None, lambda _: None, clock=lambda: of.now)
         headers = {"x-user": "ada", "x-role": role}
         return TestClient(app, client=("127.0.0.1", 5000), headers=headers)
 

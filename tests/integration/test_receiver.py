@@ -27,7 +27,7 @@ def rung() -> list[bool]:
 
 @pytest.fixture
 def web(world, rung) -> TestClient:
-    return TestClient(application(world.workspace, lambda: rung.append(True)))
+    return TestClient(application(world.workspace, lambda: rung.append(True), lambda _: None))
 
 
 def counts(world) -> dict[str, int]:
@@ -74,7 +74,7 @@ def test_a_body_that_lies_about_its_length_is_stopped_while_it_streams(web, worl
 
 @pytest.fixture
 def served(world) -> Iterator[WebServer]:
-    server = WebServer(application(world.workspace, lambda: None), "127.0.0.1", 0)
+    server = WebServer(application(world.workspace, lambda: None, lambda _: None), "127.0.0.1", 0)
     server.start()
     yield server
     server.stop()

@@ -28,7 +28,7 @@ class Visitor:
             )
         self.world = world
         clock: Callable[[], datetime] = lambda: self.world.now  # noqa: E731
-        self.app = application(world.workspace, lambda: None, clock=clock)
+        self.app = application(world.workspace, lambda: None, lambda _: None, clock=clock)
         self.web = TestClient(self.app, follow_redirects=False)
 
     def get(self, path: str, **more: Any) -> Any:

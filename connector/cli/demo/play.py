@@ -60,7 +60,8 @@ def running(stage: Stage, started: datetime, say: Say, lived: bool = False) -> I
         _import_files(workspace, started, say)
         engine = Embedded(workspace)
         receiver = settings.receiver
-        server = WebServer(application(workspace, engine.arrived), receiver.host, receiver.port)
+        site = application(workspace, engine.arrived, engine.changed)
+        server = WebServer(site, receiver.host, receiver.port)
         engine.start()
         server.start()
         try:

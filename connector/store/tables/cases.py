@@ -148,6 +148,6 @@ case_changes = Table(
     "case_changes",
     metadata,
     Column("id", RowId, primary_key=True),
-    Column("day", String(10), nullable=False, index=True),
+    Column("day", String(10), nullable=False),
     sqlite_autoincrement=True,
 )

@@ -64,7 +64,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_changes")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_case_changes_day", "case_changes", ["day"])
     dialect = op.get_bind().dialect.name
     day, old, new = (
         _DAY[dialect].format(time=time)
