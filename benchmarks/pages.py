@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from benchmarks import servers
-from benchmarks.filling import CASES_EVERY, DAYS, fill
+from benchmarks.filling import CASES_EVERY, fill
 from benchmarks.installation import World, installation, sink
 from benchmarks.report import Figure
 from connector.engine.serving import WebServer
 from connector.engine.settling import settle
-from connector.recounting import recount
+from connector.recounting import recount_all
 from connector.reports.explained import explained
 from connector.reports.firing import firing
 from connector.reports.programme import Asked, grouping_of, programme
@@ -66,7 +66,7 @@ def pages(world: World, scale: Scale) -> Iterator[Figure]:
             stack.callback(workspace.store.close)
             now = datetime.now(UTC)
             fill(workspace, now, scale.stored)
-            recount(workspace.store, rounds=DAYS)
+            recount_all(workspace.store, now)
             workspace.store.write(functools.partial(_touch, answers=scale.stored))
             yield from measure(name, workspace, now, scale.stored)
             yield from rendered(name, workspace)

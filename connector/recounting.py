@@ -9,26 +9,35 @@ from typing import TYPE_CHECKING
 from connector.store import case_days
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from connector.store import Store
 
 _DAYS_TOGETHER = 30
 _ROUNDS = 5  # then others have their turn
 
 
-def recount(store: Store, rounds: int = _ROUNDS) -> int:
-    """Count those that have waited longest; returns how many were counted. Others may count at the
-    same time.
+def recount(store: Store, now: datetime, rounds: int = _ROUNDS) -> int:
+    """Count those that have waited longest; returns how many were counted. Today changes all the
+    time and is left out. Others may count at the same time.
 
     Raises:
         StoreDown: when the database is down; nothing was lost.
     """
-    done = 0
+    done, today = 0, now.date()
     for _ in range(rounds):
         with store.read() as connection:
-            counted = case_days.count(connection, _DAYS_TOGETHER)
-        if counted is None or not store.write(functools.partial(case_days.keep, counted=counted)):
+            counted = case_days.count(connection, today, _DAYS_TOGETHER)
+        if counted is None:
             break
-        done += len(counted.days)
-        if len(counted.days) < _DAYS_TOGETHER:
+        done += store.write(functools.partial(case_days.keep, counted=counted))
+        if len(counted.notes) < _DAYS_TOGETHER:
             break
     return done
+
+
+def recount_all(store: Store, now: datetime) -> int:
+    """All that are waiting now; what changes meanwhile is for others."""
+    with store.read() as connection:
+        waiting = case_days.noted(connection, now.date())
+    return recount(store, now, rounds=waiting // _DAYS_TOGETHER + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from connector.domain import Note, Response, Survey, response_id
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from connector.workspace import Workspace
 
 Change = Literal["new", "revised", "duplicate", "stale", "ignored", "held", "quarantined", "erased"]
+_FAST_CLOCK = timedelta(days=1)  # or one that tells local time as UTC
 _UNSAID = ("revised_at", "answered_at", "link")  # may differ between two doors
 
 
@@ -115,7 +116,7 @@ def read(
         return Outcome(arrival, "quarantined", str(error))
     if parsed is None:
         return Outcome(arrival, "ignored")
-    content = _storable(parsed)
+    content = _dated(_storable(parsed), arrival.received_at)
     name = settings.survey_for(content.survey_ref)
     if name is None:
         reason = (
@@ -291,6 +292,13 @@ def _storable(content: Response) -> Response:
     if email == person.email:
         return content
     return content.model_copy(update={"respondent": person.model_copy(update={"email": email})})
+
+
+def _dated(content: Response, received_at: datetime) -> Response:
+    """What says that it was given on a day that is still to come was given when it came in."""
+    if content.answered_at is None or content.answered_at <= received_at + _FAST_CLOCK:
+        return content
+    return content.model_copy(update={"answered_at": received_at})
 
 
 def _scrub(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import servers
+from connector import patience
 from connector.documents import reading
 from connector.store import Store, schema
 from tests.databases import Databases
@@ -38,6 +39,12 @@ def own_log() -> Iterator[None]:
         if handler not in before:
             root.removeHandler(handler)
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads that may be repeated are repeated as often as ever, but without a pause."""
+    monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from connector.cli.common import as_json, counted, print_json, workspace
 
 _TOGETHER = 1_000
-_ALL = 1_000_000
 
 
 @click.command("rebuild-readings")
@@ -21,7 +22,7 @@ def rebuild_readings(ctx: click.Context, as_json: bool) -> int:
     """
     from connector.cli.rules.replays import progress_bar
     from connector.projecting import project, rebuild
-    from connector.recounting import recount
+    from connector.recounting import recount_all
     from connector.store import readings
 
     with workspace(ctx, secrets=False) as here, progress_bar(quiet=as_json) as progress:
@@ -32,7 +33,7 @@ def rebuild_readings(ctx: click.Context, as_json: bool) -> int:
         while batch := project(here, _TOGETHER):
             done += batch
             progress(batch, max(total, done))
-        recount(here.store, rounds=_ALL)
+        recount_all(here.store, datetime.now(UTC))
         with here.store.read() as connection:
             left = readings.behind(connection).decisions
     if as_json:

@@ -55,7 +55,7 @@ def do_chores(workspace: Workspace, now: datetime) -> set[str]:
         lambda: store.write(lambda c: group_alerts(c, settings.sinks, now)),
         lambda: mail_weekly(workspace, now),
         lambda: apply_retention(store, settings, now),
-        lambda: recount(store),
+        lambda: recount(store, now),
         lambda: store.write(lambda c: throttling.forget_old_attempts(c, now)),
         lambda: _heartbeat(settings.heartbeat_url),
     )

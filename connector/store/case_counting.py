@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from connector.store.counting import day_of, text_at
 from connector.store.tables import cases, decisions
-from connector.store.types import SecondsBetween
+from connector.store.types import ManySecondsBetween
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from connector.store.counting import By, Period
 
 WITHIN_DAYS = (2, 7, 30)  # closed within so many days of the answer
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # its seconds are a whole number of 32 bits until 2068
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STREAMED = 2_000  # rows that are held at once
 _MINUTE, _QUARTER, _HOUR, _DAY = 60, 900, 3_600, 86_400
 _TOUCHED_AT = func.coalesce(cases.c.contacted_at, cases.c.closed_at, type_=cases.c.closed_at.type)
@@ -85,7 +85,7 @@ def figures(connection: Connection, chosen: Chosen, now: datetime) -> Generator[
 def waits(connection: Connection, chosen: Chosen) -> Generator[Any]:
     """(*apart, group, over, seconds, cases): from the answer to the first touch, by the customer's
     clock, rounded down; of those that still wait, from `EPOCH` to the answer. Streamed."""
-    began = SecondsBetween(literal(EPOCH, cases.c.answered_at.type), cases.c.answered_at)
+    began = ManySecondsBetween(literal(EPOCH, cases.c.answered_at.type), cases.c.answered_at)
     names = {
         "over": case((_IS_TOUCHED, 1), else_=0),
         "seconds": case((_IS_TOUCHED, _rounded(cases.c.touched_after)), else_=began),

@@ -1,10 +1,10 @@
 """Named queries of days: cases counted by the day of their answer. Nothing counted here depends on
 the clock, once all that was promised is due; a day whose cases have changed is counted anew.
 
-Triggers note each change (`case_changes`) in its own transaction. Counting reads the notes first,
-then the cases; what is counted is kept only if those notes are all still there, and takes them
+Triggers note each change (`case_changes`) in its own transaction. Counting reads all notes of a day
+first, then its cases; what is counted is kept only if these are still its notes, and takes them
 away. So what was changed meanwhile has a note that stays, and of two who count the same day at
-once, one keeps nothing.
+once, one keeps nothing. Whoever reads does so in one snapshot.
 """
 
 from __future__ import annotations
@@ -14,56 +14,77 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, delete, func, insert, or_, select, union
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, union
 
 from connector.store import case_counting
 from connector.store.case_counting import Chosen
 from connector.store.counting import NOTHING, By, Period, day_of
+from connector.store.sets import in_chunks
 from connector.store.tables import case_changes, case_days, cases
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 OF_ALL = ""
 DIMENSIONS = (OF_ALL, "team", "owner", "rule_id", "source", "segment")
 _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)  # all that was promised is due
-_MOST_NOTES = 10_000  # PostgreSQL takes 65,535 values in a statement
+_FIRST = "1970-01-01"  # what was answered before, or is still to come, is counted case by case
 
 Entry = list[Any]  # survey, group, ..., and a list of what was counted
 
 
 class Counted(NamedTuple):
-    """Days that have been counted, and the notes of changes that led to it."""
+    """Days that have been counted, with the notes of changes that led to it."""
 
-    notes: Sequence[int]
-    days: Collection[str]
+    notes: Mapping[str, Sequence[int]]
     rows: Sequence[dict[str, Any]]
 
 
-def count(connection: Connection, most: int) -> Counted | None:
-    """Count those days that have waited longest; None where nothing has changed."""
-    oldest = select(case_changes).order_by(case_changes.c.id).limit(_MOST_NOTES)
-    notes: dict[str, list[int]] = {}
-    for id, day in connection.execute(oldest):
-        if day in notes or len(notes) < most:
-            notes.setdefault(day, []).append(id)
-    if not notes:
-        return None
-    noted = [id for ids in notes.values() for id in ids]
-    return Counted(noted, notes, list(_rows(connection, notes)))
+def noted(connection: Connection, today: date) -> int:
+    """How many days are to be counted."""
+    days = func.count(case_changes.c.day.distinct())
+    return connection.scalar(select(days).where(*_is_over(today))) or 0
 
 
-def keep(connection: Connection, counted: Counted) -> bool:
-    """In place of what was counted before; False where another process was faster."""
-    mine = case_changes.c.id.in_(counted.notes)
-    noted = select(case_changes.c.id).where(mine).order_by(case_changes.c.id).with_for_update()
-    if len(connection.scalars(noted).all()) < len(counted.notes):
-        return False
-    connection.execute(delete(case_days).where(case_days.c.day.in_(counted.days)))
-    if counted.rows:
-        connection.execute(insert(case_days), counted.rows)
-    connection.execute(delete(case_changes).where(mine))
-    return True
+def count(connection: Connection, today: date, most: int) -> Counted | None:
+    """Count those days before today that have waited longest; None where nothing has changed."""
+    waiting = select(case_changes.c.day).where(*_is_over(today)).group_by(case_changes.c.day)
+    oldest = waiting.order_by(func.min(case_changes.c.id)).limit(most)
+    notes = _notes(connection, connection.scalars(oldest).all())
+    return Counted(notes, list(_rows(connection, notes))) if notes else None
+
+
+def keep(connection: Connection, counted: Counted) -> int:
+    """In place of what was counted before; returns of how many days. Of a day that has changed
+    since, or that another process was faster with, nothing is kept."""
+    there = _notes(connection, counted.notes, lock=True)
+    mine = {day for day, notes in counted.notes.items() if there.get(day) == notes}
+    connection.execute(delete(case_days).where(case_days.c.day.in_(mine)))
+    if rows := [row for row in counted.rows if row["day"] in mine]:
+        connection.execute(insert(case_days), rows)
+    for some in in_chunks([id for day in sorted(mine) for id in counted.notes[day]]):
+        connection.execute(delete(case_changes).where(case_changes.c.id.in_(some)))
+    return len(mine)
+
+
+def _is_over(today: date) -> tuple[ColumnElement[bool], ...]:
+    return case_changes.c.day >= _FIRST, case_changes.c.day < today.isoformat()
+
+
+def _notes(
+    connection: Connection, days: Collection[str], lock: bool = False
+) -> dict[str, list[int]]:
+    statement = select(case_changes).where(case_changes.c.day.in_(days)).order_by(case_changes.c.id)
+    found: dict[str, list[int]] = {}
+    for id, day in connection.execute(statement.with_for_update() if lock else statement):
+        found.setdefault(day, []).append(id)
+    return found
+
+
+def forget(connection: Connection, days: Collection[date]) -> None:
+    """What was counted may quote somebody who is erased; the cases have changed, and say so."""
+    gone = case_days.c.day.in_([day.isoformat() for day in days])
+    connection.execute(delete(case_days).where(gone))
 
 
 def dimension_of(by: By) -> str | None:

@@ -134,7 +134,10 @@ class Store:
             StoreDown: when the database is down.
             TooSlow: when it takes longer than whoever asks may wait (`deadlines.at_most`).
         """
-        with translated(), self.engine.connect() as connection, deadlines.bounded(connection):
+        engine = self.engine
+        if not self.is_sqlite:  # which gives no other
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with translated(), engine.connect() as connection, deadlines.bounded(connection):
             yield connection
 
     def close(self) -> None:

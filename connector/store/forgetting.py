@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
-from connector.store import digests, gathering, quoting, readings, weekly
+from connector.store import case_days, digests, gathering, quoting, readings, weekly
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import (
     actions,
@@ -114,6 +114,8 @@ def empty_response(connection: Connection, response: str, now: datetime) -> None
         (cases, cases.c.response_id, {"customer_id": None, "cause": None, "action_taken": None}),
     ):
         connection.execute(update(table).where(where == response).values(**values))
+    theirs = select(cases.c.answered_at).where(cases.c.response_id == response)
+    case_days.forget(connection, {at.date() for at in connection.scalars(theirs)})
     digests.forget(connection, response, now)
     readings.forget(connection, response)
     weekly.forget(connection, response, now)

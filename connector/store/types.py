@@ -40,13 +40,22 @@ class SecondsBetween(FunctionElement[int]):
     """Whole seconds from the first of two times to the second."""
 
     type = Integer()
+    size = "INTEGER"
+    inherit_cache = True
+
+
+class ManySecondsBetween(SecondsBetween):
+    """The same where they may be more than 68 years."""
+
+    type = BigInteger()
+    size = "BIGINT"
     inherit_cache = True
 
 
 @compiles(SecondsBetween)
 def _subtracted(between: SecondsBetween, compiler: Any, **options: Any) -> str:
     begin, end = (compiler.process(one, **options) for one in between.clauses)
-    return f"CAST(round(EXTRACT(epoch FROM {end} - {begin})) AS INTEGER)"
+    return f"CAST(round(EXTRACT(epoch FROM {end} - {begin})) AS {between.size})"
 
 
 @compiles(SecondsBetween, "sqlite")

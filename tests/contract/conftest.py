@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from connector import patience
 from connector.sandbox import Sandbox
 
 # The plain functions beside the tests use assert as well, and should say as much when it fails.
@@ -30,12 +29,6 @@ def sandbox() -> Iterator[Sandbox]:
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     with Sandbox() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads that may be repeated are repeated as often as ever, but without a pause."""
-    monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.001)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, event, func, insert, select, text, update
@@ -12,7 +12,7 @@ from sqlalchemy.sql import visitors
 
 from connector import recounting
 from connector.engine.chores import do_chores
-from connector.recounting import recount
+from connector.recounting import recount, recount_all
 from connector.store import case_days, looping, schema
 from connector.store.cases import Change, change
 from connector.store.counting import NOTHING, By, Period
@@ -99,7 +99,7 @@ def random_step(rng, world):
     elif step < 0.85:
         world.now += rng.random() * DAY
     else:
-        recount(world.store, rounds=rng.choice((1, 1, 20)))
+        recount(world.store, world.now, rounds=rng.choice((1, 1, 20)))
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -112,7 +112,7 @@ def test_after_any_history_days_tell_what_their_cases_do(looked, monkeypatch, se
             random_step(rng, looked)
         asked = rng.choice(({}, {"survey": "nps"}, {"begin": 33.0, "end": 7.7}))
         assert told(looked, **asked) == one_by_one(looked, monkeypatch, **asked)
-    recount(looked.store)
+    recount(looked.store, looked.now)
     assert told(looked) == one_by_one(looked, monkeypatch)
 
 
@@ -125,14 +125,14 @@ def test_the_hours_at_both_ends_are_counted_too(looked):
         assert ended(looked, begin=9.8, end=9.0) == 1
         assert ended(looked, begin=9.45, end=9.35) == 1
         assert ended(looked, begin=9.3, end=9.2) == 0
-        recount(looked.store)
+        recount(looked.store, looked.now)
 
 
 def test_waits_go_on_while_nothing_changes(looked):
     """One was closed without a touch that anybody saw: of that the working clock knows nothing."""
     looked.cases.add(0.9, promised=1)
     looked.cases.add(10, closed=30)
-    recount(looked.store)
+    recount(looked.store, looked.now)
     closed = Wait(None, 30 * 3_600, True, 1)
     for more, whole in ((timedelta(0), 77_760), (1.51 * HOUR, 83_160)):
         looked.now += more
@@ -143,8 +143,8 @@ def test_waits_go_on_while_nothing_changes(looked):
 
 def test_what_is_counted_is_read_and_not_counted_again(looked, monkeypatch):
     looked.cases.add(10, touched=3, times=2)
-    assert recount(looked.store) == 1
-    assert recount(looked.store) == 0
+    assert recount(looked.store, looked.now) == 1
+    assert recount(looked.store, looked.now) == 0
     before = told(looked)
     looked.store.write(lambda c: c.execute(update(days).values(waits="[]")))
     assert told(looked)[NOTHING][1] == Counter()
@@ -154,12 +154,12 @@ def test_what_is_counted_is_read_and_not_counted_again(looked, monkeypatch):
 def test_a_change_while_days_are_counted_is_not_lost(looked, monkeypatch):
     looked.cases.add(10, times=2)
     with looked.store.read() as connection:
-        counted = case_days.count(connection, 30)
+        counted = case_days.count(connection, looked.now.date(), 30)
     world_change = Change(1_001, {"state": "closed", "closed_at": looked.now}, [])
     looked.store.write(lambda c: change(c, [world_change], looked.now))
-    assert looked.store.write(lambda c: case_days.keep(c, counted))
+    assert looked.store.write(lambda c: case_days.keep(c, counted)) == 0
     assert told(looked) == one_by_one(looked, monkeypatch)
-    assert recount(looked.store) == 1
+    assert recount(looked.store, looked.now) == 1
     assert told(looked) == one_by_one(looked, monkeypatch)
     assert ended(looked) == 1
 
@@ -168,18 +168,18 @@ def test_of_two_who_count_the_same_day_the_slower_one_keeps_nothing(looked, monk
     """Also where everything was counted and noted anew meanwhile: no note has the id of another."""
     looked.cases.add(10)
     with looked.store.read() as connection:
-        slow = case_days.count(connection, 30)
-    assert recount(looked.store) == 1
+        slow = case_days.count(connection, looked.now.date(), 30)
+    assert recount(looked.store, looked.now) == 1
     closed = Change(1_001, {"state": "closed", "closed_at": looked.now}, [])
     looked.store.write(lambda c: change(c, [closed], looked.now))
     assert not looked.store.write(lambda c: case_days.keep(c, slow))
-    assert recount(looked.store) == 1
+    assert recount(looked.store, looked.now) == 1
     assert ended(looked) == 1
 
 
 def test_a_change_that_is_taken_back_leaves_what_was_counted(looked):
     looked.cases.add(10)
-    recount(looked.store)
+    recount(looked.store, looked.now)
 
     def work(connection):
         connection.execute(update(cases).values(state="gone"))
@@ -187,7 +187,7 @@ def test_a_change_that_is_taken_back_leaves_what_was_counted(looked):
 
     with pytest.raises(ZeroDivisionError):
         looked.store.write(work)
-    assert recount(looked.store) == 0
+    assert recount(looked.store, looked.now) == 0
 
 
 def columns_read(world):
@@ -214,24 +214,24 @@ def columns_read(world):
 
 def test_every_column_that_is_counted_is_watched(looked):
     looked.cases.add(10)
-    values = {"answered_at": looked.now, "reopened": 2, "working_seconds": 3.0}
+    values = {"answered_at": looked.now - 2 * DAY, "reopened": 2, "working_seconds": 3.0}
     values |= {f"{name}_at": looked.now for name in ("contacted", "closed")}
     values["respond_by"] = looked.now
     for name in sorted(columns_read(looked)):
-        recount(looked.store)
+        recount(looked.store, looked.now)
         value = values.get(name, "other")
         looked.store.write(lambda c, n=name, v=value: c.execute(update(cases).values({n: v})))
-        assert recount(looked.store), name
+        assert recount(looked.store, looked.now), name
     looked.store.write(lambda c: c.execute(update(cases).values(answered_at=looked.now - DAY)))
-    assert recount(looked.store) == 2  # where it was, and where it is
+    assert recount(looked.store, looked.now) == 2  # where it was, and where it is
     looked.store.write(lambda c: c.execute(update(cases).values(told_at=looked.now)))
-    assert recount(looked.store) == 0  # every round of news changes it
+    assert recount(looked.store, looked.now) == 0  # every round of news changes it
 
 
 def test_many_scattered_changes_are_read_at_once(looked, monkeypatch):
     for number in range(30):
         looked.cases.add(number + 0.1)
-    recount(looked.store)
+    recount(looked.store, looked.now)
     odd = cases.c.action_id % 2 == 1
     looked.store.write(lambda c: c.execute(update(cases).where(odd).values(owner="bo")))
     before = one_by_one(looked, monkeypatch)
@@ -242,7 +242,7 @@ def test_many_scattered_changes_are_read_at_once(looked, monkeypatch):
 
 def test_what_is_not_due_yet_is_counted_case_by_case_until_it_is(looked, monkeypatch):
     looked.cases.add(3, promised=10 * 24)
-    recount(looked.store)
+    recount(looked.store, looked.now)
     assert told(looked)[NOTHING][0][None, "2026-11-17", "due"] == 0
     looked.now += 7 * DAY + timedelta(seconds=1)
     assert told(looked) == one_by_one(looked, monkeypatch)
@@ -251,15 +251,67 @@ def test_what_is_not_due_yet_is_counted_case_by_case_until_it_is(looked, monkeyp
 
 def test_a_day_that_changes_all_the_time_keeps_nobody_at_it(looked, monkeypatch):
     keep, again = case_days.keep, insert(case_changes).values(day="2026-11-10")
-    monkeypatch.setattr(case_days, "keep", lambda c, counted: keep(c, counted) and c.execute(again))
+    monkeypatch.setattr(
+        case_days, "keep", lambda c, counted: (keep(c, counted), c.execute(again))[0]
+    )
     looked.cases.add(10)
-    assert recount(looked.store, rounds=50) == 1
+    assert recount(looked.store, looked.now, rounds=50) == 1
 
 
 def test_what_is_not_kept_by_day_is_known():
     assert case_days.dimension_of(By("case", ("sink",))) is None
     assert case_days.dimension_of(By("fact", ("survey",))) is None
     assert case_days.dimension_of(By("case", ("survey",))) == case_days.OF_ALL
+
+
+def test_who_reads_sees_one_moment(looked):
+    """Also where days are counted anew, or not kept any more, between two of its questions."""
+    looked.cases.add(10, times=2)
+    recount(looked.store, looked.now)
+    period = Period(looked.now - 40 * DAY, looked.now)
+    with looked.store.read() as connection:
+        asked = looping.Cases(connection, period, looked.now)
+        looked.cases.add(1.2, promised=100)
+        recount(looked.store, looked.now)
+        looked.store.write(case_days.count_again)
+        assert sum(one.cases for one in asked.measured(NOTHING)) == 2
+        assert sum(one.cases for one in asked.waits(NOTHING)) == 2
+
+
+def test_days_that_are_still_to_come_and_very_old_ones_stop_nothing(looked, monkeypatch):
+    looked.cases.add(10)
+    for year in (9999, 2070, 1901):
+        looked.cases.add(at=datetime(year, 12, 30, 12, tzinfo=UTC))
+    looked.cases.add(0)
+    assert recount(looked.store, looked.now) == 1
+    asked = {"begin": 365 * 200.0, "end": -365 * 100.0}
+    assert told(looked, **asked) == one_by_one(looked, monkeypatch, **asked)
+    assert sum(one.cases for one in told(looked, **asked)[NOTHING][1]) == 4
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_a_change_by_hand_is_noted_whatever_the_search_path(looked):
+    looked.cases.add(10)
+    recount(looked.store, looked.now)
+
+    def by_hand(connection):
+        connection.execute(text("SET LOCAL search_path = ''"))
+        connection.execute(text("UPDATE public.cases SET owner = 'bo'"))
+        connection.execute(text("DELETE FROM public.cases WHERE owner = 'nobody'"))
+
+    looked.store.write(by_hand)
+    assert recount(looked.store, looked.now) == 1
+
+
+def test_all_that_waits_is_counted_and_nothing_twice(looked, monkeypatch):
+    monkeypatch.setattr(recounting, "_DAYS_TOGETHER", 2)
+    for day in range(7):
+        looked.cases.add(day + 1)
+    keep, again = case_days.keep, insert(case_changes).values(day="2026-11-10")
+    monkeypatch.setattr(
+        case_days, "keep", lambda c, counted: (keep(c, counted), c.execute(again))[0]
+    )
+    assert recount_all(looked.store, looked.now) == 8
 
 
 def test_the_chores_count_them_some_at_a_time(looked):
@@ -293,13 +345,13 @@ def test_cases_of_an_older_version_are_counted(looked, monkeypatch):
 
     looked.store.write(back_and_forth)
     assert told(looked) == one_by_one(looked, monkeypatch)
-    assert recount(looked.store) == 2
+    assert recount(looked.store, looked.now) == 2
     assert told(looked) == one_by_one(looked, monkeypatch)
 
 
 def test_rebuilding_counts_every_day_anew(looked, monkeypatch, connector):
     looked.cases.add(10, touched=3)
-    recount(looked.store)
+    recount(looked.store, looked.now)
     wrong = {"dimension": "", "day": "2026-11-01", "due_by": None}
     wrong |= dict.fromkeys(("figures", "waits", "working_waits", "endings"), "[]")
     looked.store.write(lambda c: c.execute(update(days).values(figures="[]")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from sqlalchemy import select
 
 from connector import erasure, intake
 from connector.errors import LookFirst, Refused
+from connector.recounting import recount
+from connector.store import cases
 from connector.store.tables import metadata
 from tests.integration.far_side import Post
 
@@ -74,6 +77,20 @@ def test_a_vendor_s_words_about_a_person_go_with_them(post):
     assert "Ana Q" not in everything(post.world)
     assert post.states() == ["superseded"], "a retry would have nothing to send"
     assert post.retry() == {}
+
+
+def test_what_was_counted_of_their_case_quotes_them_no_more(post):
+    post.world.answer(id="1", score=2, email="ana@example.com")
+    post.settle()
+    world, [action] = post.world, post.world.actions()
+    closed = functools.partial(
+        cases.close, case=action.id, who="bo", note="rang Ana Q", now=world.now
+    )
+    world.workspace.store.write(closed)
+    assert recount(world.workspace.store, world.now + DAY) == 1
+    assert "rang Ana Q" in everything(world)
+    erase(world)
+    assert "Ana Q" not in everything(world)
 
 
 def test_what_was_sent_and_never_heard_of_is_listed_too(post):

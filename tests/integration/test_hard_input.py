@@ -79,6 +79,21 @@ def test_an_answer_from_a_clock_that_runs_ahead_is_news(world):
     assert world.made() == [("zendesk.ticket", "waiting")]
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("2026-11-21T12:00:00+00:00", "2026-11-21T12:00:00+00:00"),  # a day from now
+        ("2026-11-21T12:00:01+00:00", "2026-11-20T12:00:00+00:00"),
+        ("9999-12-31T23:59:59+00:00", "2026-11-20T12:00:00+00:00"),
+    ],
+)
+def test_an_answer_from_a_day_still_to_come_was_given_when_it_came_in(world, said, kept):
+    """Else its case could neither be late nor, on PostgreSQL, be touched: 32 bits of seconds."""
+    world.answer(id="1", score=2, at=said)
+    assert [row.answered_at.isoformat() for row in world.responses()] == [kept]
+    assert world.made() == [("zendesk.ticket", "waiting")]
+
+
 def test_a_poll_that_is_told_to_stop_ends_after_its_page_and_goes_on_later(world):
     first = Pulled(records=records(1), cursor="c1", more=True)
     second = Pulled(records=records(3), cursor="c2")

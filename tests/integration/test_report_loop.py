@@ -31,7 +31,7 @@ def told(make_world, connector, monkeypatch):
     def report(*words):
         """Case by case, and again from days that have been counted."""
         told = connector("report", "loop", *words)
-        recount(world.workspace.store)
+        recount(world.workspace.store, world.now)
         assert connector("report", "loop", *words) == told
         return told
 

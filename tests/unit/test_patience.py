@@ -8,6 +8,11 @@ from connector.errors import ConnectorError, LookFirst, Paused, TryLater
 from connector.patience import at_leisure, patiently
 
 
+@pytest.fixture
+def impatience() -> None:
+    """Here the pauses are what is tested; nobody sleeps."""
+
+
 def failing(times: int, error: ConnectorError) -> Callable[[], int]:
     calls = iter(range(100))
 

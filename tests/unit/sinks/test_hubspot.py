@@ -14,7 +14,6 @@ import pytest
 import responses
 from pydantic import ValidationError
 
-from connector import patience
 from connector.domain import Facts, Order, Prepared, Receipt, amendment_key, case_key
 from connector.errors import ConnectorError, LookFirst, Paused, Refused, TryLater
 from connector.http import Session
@@ -109,8 +108,7 @@ def running() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def box(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.0)
+def box(running: Sandbox) -> Iterator[Sandbox]:
     far = running.hubspot
     empty = copy.deepcopy(far.state)
     yield running

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from connector import patience
 from connector.domain import Standing, Watched, case_key
 from connector.errors import Paused, TryLater
 from connector.http import Session
@@ -66,8 +65,7 @@ def running() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def box(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.0)
+def box(running: Sandbox) -> Iterator[Sandbox]:
     yield running
     running.reset()
 

@@ -16,7 +16,6 @@ import pytest
 import responses
 from pydantic import SecretStr, ValidationError
 
-from connector import patience
 from connector.domain import (
     EarlierAnswer,
     Facts,
@@ -131,8 +130,7 @@ def running() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def box(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.0)
+def box(running: Sandbox) -> Iterator[Sandbox]:
     far = running.salesforce
     empty = copy.deepcopy(far.state)
     yield running

@@ -9,7 +9,6 @@ from unittest import mock
 
 import pytest
 
-from connector import patience
 from connector.domain import Followed, Standing, Watched, case_key
 from connector.errors import Paused
 from connector.http import Session
@@ -83,8 +82,7 @@ def running() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def box(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.0)
+def box(running: Sandbox) -> Iterator[Sandbox]:
     yield running
     running.reset()
 

@@ -30,11 +30,6 @@ NPS = scale("6a401f94", "Quanto è probabile che tu ci raccomandi?")
 WHY = text("2063e2c0", "Perché?")
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.patience.FIRST_WAIT_SECONDS", 0)
-
-
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:

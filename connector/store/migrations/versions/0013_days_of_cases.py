@@ -30,11 +30,13 @@ _NOTE = {
     ),
     "postgresql": (
         "CREATE FUNCTION note_opened() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " INSERT INTO case_changes (day) SELECT DISTINCT {day} FROM opened; RETURN NULL; END $$",
+        " INSERT INTO {schema}.case_changes (day) SELECT DISTINCT {day} FROM opened;"
+        " RETURN NULL; END $$",
         "CREATE FUNCTION note_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " INSERT INTO case_changes (day) SELECT {old} UNION SELECT {new}; RETURN NULL; END $$",
+        " INSERT INTO {schema}.case_changes (day) SELECT {old} UNION SELECT {new};"
+        " RETURN NULL; END $$",
         "CREATE FUNCTION note_removed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " INSERT INTO case_changes (day) VALUES ({old}); RETURN NULL; END $$",
+        " INSERT INTO {schema}.case_changes (day) VALUES ({old}); RETURN NULL; END $$",
         "CREATE TRIGGER note_opened AFTER INSERT ON cases REFERENCING NEW TABLE AS opened"
         " FOR EACH STATEMENT EXECUTE FUNCTION note_opened()",
         f"CREATE TRIGGER note_changed AFTER UPDATE OF {_COUNTED} ON cases"
@@ -64,11 +66,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_changes")),
         sqlite_autoincrement=True,
     )
-    dialect = op.get_bind().dialect.name
+    connection = op.get_bind()
+    dialect, schema = connection.dialect.name, ""
+    if dialect == "postgresql":  # found whatever the search path of who changes a case
+        schema = connection.scalar(sa.text("SELECT quote_ident(current_schema())"))
     day, old, new = (
         _DAY[dialect].format(time=time)
         for time in ("answered_at", "OLD.answered_at", "NEW.answered_at")
     )
     for statement in _NOTE[dialect]:
-        op.execute(statement.format(day=day, old=old, new=new))
+        op.execute(statement.format(day=day, old=old, new=new, schema=schema))
     op.execute(f"INSERT INTO case_changes (day) SELECT DISTINCT {day} FROM cases")  # noqa: S608 - ours

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from connector import patience
 from connector.http import Session
 from connector.sandbox import SECRETS, Sandbox
 from connector.sandbox.zendesk import Zendesk
@@ -33,9 +32,8 @@ def zendesk(running: Sandbox) -> Iterator[Zendesk]:
 
 
 @pytest.fixture
-def make(running: Sandbox, zendesk: Zendesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+def make(running: Sandbox, zendesk: Zendesk) -> Iterator[Make]:
     """New adapter instances, as after a restart."""
-    monkeypatch.setattr(patience, "FIRST_WAIT_SECONDS", 0.0)
     sessions: list[Session] = []
 
     def make(seconds: float = 5.0, **settings: Any) -> ZendeskTicket:
