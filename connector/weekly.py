@@ -45,7 +45,7 @@ def mail_weekly(workspace: Workspace, now: datetime) -> set[str]:
         late = [{**row, **over} for row in _rows(workspace, wanted, digest, None, now)]
         workspace.store.write(lambda c: weekly.put(c, digest, late))
         return set()
-    with workspace.store.read() as connection:
+    with workspace.store.read(snapshot=True) as connection:
         told = told_before(connection, workspace.settings, wanted, due, now)
     rows = _rows(workspace, wanted, digest, told, now)
     workspace.store.write(lambda c: weekly.put(c, digest, rows))
@@ -79,7 +79,7 @@ def put_now(workspace: Workspace, wanted: DigestMail, now: datetime) -> set[str]
     """One more, as it would be today, whatever was sent before."""
     digest = f"weekly-{wanted.sink}-{now:%Y-%m-%dT%H:%M:%S}"
 
-    with workspace.store.read() as connection:
+    with workspace.store.read(snapshot=True) as connection:
         told = told_before(connection, workspace.settings, wanted, now, now)
     rows = _rows(workspace, wanted, digest, told, now)
     workspace.store.write(lambda c: weekly.put(c, digest, rows))

@@ -84,6 +84,10 @@ class Cases:
     def __init__(
         self, connection: Connection, period: Period, now: datetime, survey: str | None = None
     ) -> None:
+        """Raises RuntimeError where what is read is not of one moment: a day that is counted anew
+        between two questions would be told wrong."""
+        if connection.get_isolation_level() == "READ COMMITTED":
+            raise RuntimeError("cases are counted in one snapshot: store.read(snapshot=True)")
         self._connection = connection
         self._now = now
         self._survey = survey

@@ -37,7 +37,7 @@ def routes(frame: Frame) -> list[Route]:
         now = frame.clock()
         period = Period(now - timedelta(weeks=int(weeks)), now)
         question = Question(period, case_grouping(by, settings.vocabulary()), survey)
-        with frame.workspace.store.read() as connection:
+        with frame.workspace.store.read(snapshot=True) as connection:
             try:
                 found = report(connection, question, now, group_clocks=False)
             except TooManyGroups as error:
