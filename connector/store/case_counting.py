@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    bindparam,
     case,
     cast,
     func,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     select,
 )
 
-from connector.store.counting import day_of, text_at
+from connector.store.counting import Period, day_of, text_at
 from connector.store.tables import cases, decisions
 from connector.store.types import ManySecondsBetween
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
-    from connector.store.counting import By, Period
+    from connector.store.counting import By
 
 WITHIN_DAYS = (2, 7, 30)  # closed within so many days of the answer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -147,18 +148,23 @@ def _grouped(
     if chosen.survey is not None:
         statement = statement.where(cases.c.survey == chosen.survey)
     streaming = connection.execution_options(yield_per=_STREAMED)
-    for where in _given_in(chosen.spans, dialect):
-        with streaming.execute(statement.where(where).group_by(*named)) as found:
-            yield from found
+    for where, values in _given_in(chosen.spans, dialect):
+        asked = statement.where(where).group_by(*named)
+        for one in values:
+            with streaming.execute(asked, one) as found:
+                yield from found
 
 
-def _given_in(spans: Sequence[Period], dialect: str) -> Iterator[ColumnElement[bool]]:
+def _given_in(
+    spans: Sequence[Period], dialect: str
+) -> Iterator[tuple[ColumnElement[bool], list[dict[str, datetime]]]]:
     """Of many spans SQLite guesses that it is quicker to look at all there is: one at a time."""
-    each = [span.holds(cases.c.answered_at) for span in spans]
     if dialect == "sqlite":
-        yield from each
-    elif each:
-        yield or_(*each)
+        time = cases.c.answered_at
+        since, until = (bindparam(name, type_=time.type) for name in Period._fields)
+        yield (time >= since) & (time < until), [span._asdict() for span in spans]
+    elif spans:
+        yield or_(*(span.holds(cases.c.answered_at) for span in spans)), [{}]
 
 
 def _joined(statement: Select[Any], by: By) -> Select[Any]:
