@@ -37,7 +37,11 @@ def recount(store: Store, now: datetime, rounds: int = _ROUNDS) -> int:
 
 
 def recount_all(store: Store, now: datetime) -> int:
-    """All that are waiting now; what changes meanwhile is for others."""
+    """All that are waiting now; what changes meanwhile is for others.
+
+    Raises:
+        StoreDown: when the database is down; what was counted until then is kept.
+    """
     with store.read() as connection:
         waiting = case_days.noted(connection, now.date())
     return recount(store, now, rounds=waiting // _DAYS_TOGETHER + 1)

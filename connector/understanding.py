@@ -295,7 +295,7 @@ def _storable(content: Response) -> Response:
 
 
 def _dated(content: Response, received_at: datetime) -> Response:
-    """What says that it was given on a day that is still to come was given when it came in."""
+    """What says that it was given more than a day after it came in was given when it came in."""
     if content.answered_at is None or content.answered_at <= received_at + _FAST_CLOCK:
         return content
     return content.model_copy(update={"answered_at": received_at})

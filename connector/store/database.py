@@ -129,7 +129,7 @@ class Store:
     @contextlib.contextmanager
     def read(self, snapshot: bool = False) -> Iterator[Connection]:
         """A connection for reading. On SQLite all that is read with it is of one moment; on
-        PostgreSQL with `snapshot` only, which takes half as long again as a short question.
+        PostgreSQL with `snapshot` only, which costs some 150 us more.
 
         Raises:
             StoreDown: when the database is down.

@@ -301,13 +301,21 @@ def test_a_change_by_hand_is_noted_whatever_the_search_path(looked):
     looked.cases.add(10)
     recount(looked.store, looked.now)
 
-    def by_hand(connection):
-        connection.execute(text("SET LOCAL search_path = ''"))
-        connection.execute(text("UPDATE public.cases SET owner = 'bo'"))
-        connection.execute(text("DELETE FROM public.cases WHERE owner = 'nobody'"))
+    for said in (
+        "UPDATE public.cases SET owner = 'bo'",
+        "DELETE FROM public.cases",
+        "INSERT INTO public.cases (action_id, response_id, source, survey, rule_id, sink,"
+        " remote_id, state, opened_at, answered_at)"
+        " SELECT 1001, id, 'app', 'nps', 'r', 'desk', '1', 'open',"
+        " received_at, received_at FROM public.responses",
+    ):
 
-    looked.store.write(by_hand)
-    assert recount(looked.store, looked.now) == 1
+        def by_hand(connection, said=said):
+            connection.execute(text("SET LOCAL search_path = ''"))
+            connection.execute(text(said))
+
+        looked.store.write(by_hand)
+        assert recount(looked.store, looked.now) == 1, said
 
 
 def test_all_that_waits_is_counted_and_nothing_twice(looked, monkeypatch):

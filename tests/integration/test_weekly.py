@@ -214,7 +214,6 @@ def test_what_was_sent_is_emptied_of_who_is_erased_later(mailing):
     assert all("Ana Perez" not in str(row.order) for row in orders(mailing))
 
 
-@on_one_database
 def test_the_preview_shows_it_and_send_now_sends_one_more(
     mailing, connector, tmp_path, monkeypatch
 ):

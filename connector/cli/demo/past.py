@@ -102,7 +102,7 @@ def people() -> list[Person]:
 
 def answers(now: datetime) -> Iterator[Given]:
     """The oldest first, up to two hours ago."""
-    chance = random.Random(2)  # noqa: S311
+    chance = random.Random(2)  # noqa: S311 - the same
     everybody = people()
     number = 0
     for days_ago in range(DAYS, -1, -1):
@@ -136,7 +136,7 @@ def _given(number: int, at: datetime, who: Person, worse: bool, chance: random.R
 
 def work(number: int, urgent: bool) -> Work:
     """What happens to the case with this number: most are done in time, some never are."""
-    chance = random.Random(1000 + number)  # noqa: S311
+    chance = random.Random(1000 + number)  # noqa: S311 - the same
     luck = chance.random()
     if luck < 0.06:
         return Work(None, None)

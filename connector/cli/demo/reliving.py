@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import heapq
 import io
 import itertools
@@ -124,7 +125,7 @@ class _Life:
             self._plan(begins, hands.begin)
             if work.close_after is not None:
                 closes = begins + work.close_after
-                self._plan(closes, lambda hands=hands, work=work: hands.close(work))  # type: ignore[misc]
+                self._plan(closes, functools.partial(hands.close, work))
                 if work.back_after is not None:
                     self._plan(closes + work.back_after, hands.reopen)
 
