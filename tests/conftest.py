@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from benchmarks import servers
 from connector import patience
@@ -18,6 +19,11 @@ from connector.documents import reading
 from connector.store import Store, schema
 from tests.databases import Databases
 from tests.parsing import Remembering
+
+# Everybody tests the same examples. `make test ARGS=--hypothesis-profile=explore` tries new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile("same")
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MEMORY = Path("/dev/shm")

@@ -35,8 +35,9 @@ class App:
         if fault is None:
             await self._work(call, scope, send, None)
         elif fault.fault in ("drop", "hang"):
-            await self._hold(fault.seconds if fault.fault == "hang" else 0)
+            # Logged when it came: after a held request the log may be another test's.
             self.vendor.record(call, None, fault.fault)
+            await self._hold(fault.seconds if fault.fault == "hang" else 0)
             await _abort(send)
         elif fault.fault == "status":
             self.vendor.record(call, fault.status, fault.fault)

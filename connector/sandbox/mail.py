@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from email import message_from_bytes, policy
-from typing import Any
+from typing import Any, NoReturn
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -22,6 +23,7 @@ from connector.sandbox.core import Call, Clock, Reply, Route, Vendor
 from connector.sandbox.credentials import SECRETS
 
 Row = dict[str, Any]
+Work = Callable[[], None]
 
 # At each login it warns of a deprecation in its own code.
 logging.getLogger("mail.log").setLevel(logging.ERROR)
@@ -125,25 +127,35 @@ class Mail(Vendor):
         command: str,
         address: str,
         content: bytes = b"",
-        work: Any = None,
+        work: Work | None = None,
     ) -> str | None:
         """Play a fault, or do the work; the refusal line, or None when the command is accepted."""
         call = Call(command, address, {}, [], {}, content)
         fault = self.next_fault(call)
-        if fault is not None and fault.fault in ("hang", "slow"):
-            await asyncio.sleep(fault.seconds)
-        if fault is not None and fault.fault == "status":
-            self.record(call, fault.status, "status")
+        if fault is None:
+            self._accept(call, work)
+            return None
+        if fault.fault in ("drop", "hang"):
+            # Logged when it came: after a held command the log may be another test's.
+            self.record(call, None, fault.fault)
+            await asyncio.sleep(fault.seconds if fault.fault == "hang" else 0)
+            await _cut(server)
+        if fault.fault == "status":
+            self.record(call, fault.status, fault.fault)
             return f"{fault.status} {fault.body or 'Sandbox: refused'}"
-        lost = fault is not None and (fault.fault in ("drop", "hang") or not self.is_armed(fault))
-        if not lost and work is not None:
-            work()
-        self.record(call, None if lost else 250, fault.fault if fault else None)
-        if lost or (fault is not None and fault.fault == "lose_reply"):
-            if isinstance(server.transport, asyncio.Transport):
-                server.transport.abort()
-            await asyncio.Event().wait()  # the loss of the connection cancels this
+        if fault.fault == "slow":
+            await asyncio.sleep(fault.seconds)
+            if not self.is_armed(fault):
+                await _cut(server)
+        self._accept(call, work, fault.fault)
+        if fault.fault == "lose_reply":
+            await _cut(server)
         return None
+
+    def _accept(self, call: Call, work: Work | None, fault: str | None = None) -> None:
+        if work is not None:
+            work()
+        self.record(call, 250, fault)
 
     def _keep(self, envelope: Envelope, content: bytes) -> None:
         parsed = message_from_bytes(content, policy=policy.default)
@@ -160,6 +172,14 @@ class Mail(Vendor):
                     "kind": str(parsed.get(KIND_HEADER, OTHER)),
                 }
             )
+
+
+async def _cut(server: SMTP) -> NoReturn:
+    """Reset the connection; its loss cancels whoever waits here."""
+    if isinstance(server.transport, asyncio.Transport):
+        server.transport.abort()
+    while True:
+        await asyncio.sleep(60)
 
 
 def _seeds() -> Row:

@@ -180,6 +180,18 @@ def test_the_clock_is_shared_and_moved_over_http(sandbox: Sandbox) -> None:
     assert control(sandbox, "POST", "clock", {"advance": 1}).status_code == 400
 
 
+def test_a_hanging_request_is_logged_while_it_hangs(sandbox: Sandbox) -> None:
+    """Not when it ends: by then the log may be another test's."""
+    sandbox.zendesk.fault("hang", seconds=600)
+    with pytest.raises(requests.Timeout):
+        create(sandbox, timeout=0.05)
+    deadline = time.monotonic() + 5
+    while not sandbox.zendesk.log and time.monotonic() < deadline:
+        control(sandbox, "GET", "counts")
+    [entry] = sandbox.zendesk.calls()
+    assert (entry.method, entry.status, entry.fault) == ("POST", None, "hang")
+
+
 def test_a_new_sandbox_starts_and_ends_quickly_even_while_a_request_hangs() -> None:
     others = threading.enumerate()
     sandbox = Sandbox()

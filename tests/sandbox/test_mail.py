@@ -186,8 +186,9 @@ def test_a_held_connection_does_not_keep_the_sandbox_alive() -> None:
     sender = threading.Thread(target=send)
     sender.start()
     deadline = time.monotonic() + 5
-    while not sandbox.mail.faults[0].seen and time.monotonic() < deadline:
+    while not sandbox.mail.calls("DATA") and time.monotonic() < deadline:
         requests.get(f"{sandbox.urls['mail']}/_sandbox/counts", timeout=5)
+    assert [entry.fault for entry in sandbox.mail.calls("DATA")] == ["hang"], "while it hangs"
     began = time.monotonic()
     sandbox.stop()
     assert time.monotonic() - began < 1

@@ -103,9 +103,10 @@ def _texts(field: str, literals: Sequence[Literal]) -> Candidates:
     found += [[text] for condition in sought if (text := sample(condition.probe))]
     combined = itertools.islice(itertools.product(*found), _MOST_TEXTS) if found else ()
     texts = [", ".join(words) for words in combined]
+    longer = [f"{text}, {FRESH}" for text in texts]  # where the words alone are excluded
     plain = [_NICE.get(field, "something"), FRESH, None]
     several = len(mentioned) > 1 or len(texts) >= _MOST_TEXTS  # words may also overlap in a text
-    return Candidates([*texts, *plain], readable and not several)
+    return Candidates([*texts, *longer, *plain], readable and not several)
 
 
 def _words(wanted: Sequence[Word]) -> Iterator[str]:

@@ -137,6 +137,18 @@ def test_no_answer_disproves_what_was_said(
         assert shown is None or true_for(shown, wanted, vocabulary)
 
 
+@pytest.mark.parametrize("refused", ["refund", ["x", "refund"], "refund, call me"])
+def test_a_word_may_be_mentioned_where_the_word_alone_is_excluded(
+    vocabulary: Vocabulary, refused: Any
+) -> None:
+    when = read(
+        {"comment": {"mentions": "refund"}, "any": [{"comment": {"not": refused}}]}, vocabulary
+    )
+    shown = Answers(vocabulary).example((when, True))
+    assert shown is not None
+    assert true_for(shown, [(when, True)], vocabulary)
+
+
 def true_for(answer: dict[str, Any], wanted: Any, vocabulary: Vocabulary) -> bool:
     view = View(facts_of(GivenText.model_validate(answer), vocabulary))
     return all(holds(when, view) is positive for when, positive in wanted)
