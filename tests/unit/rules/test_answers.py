@@ -67,6 +67,15 @@ LINES = st.one_of(
             st.sampled_from(["refund", {"not": ["x", "refund"]}, {"exists": True}]),
         ),
     ),
+    st.tuples(
+        st.just("properties.a"),  # whatever was sent
+        st.one_of(
+            st.sampled_from(["5", [5, "x"], {"not": "x"}, {"not": ["x", 5]}, {"exists": True}]),
+            st.sampled_from([{"matches": "f.n"}, {"mentions": "x"}]),
+            st.fixed_dictionaries({"at_least": SCORES}),
+            st.fixed_dictionaries({"at_most": SCORES, "at_least": SCORES}),
+        ),
+    ),
     st.tuples(st.just("language"), st.sampled_from(["es", "es-mx", {"not": "es"}, ["pt", "es"]])),
     st.tuples(st.just("tags"), st.sampled_from(["a", ["a", "b"], {"not": "a"}, {"exists": False}])),
 )
@@ -86,9 +95,14 @@ GIVEN = st.fixed_dictionaries(
         "language": st.sampled_from(["en", "es", "es-mx", "pt"]),
         "tags": st.sampled_from([(), ("a",), ("b",), ("a", "b")]),
         "customer": st.fixed_dictionaries(
-            {"plan": TEXTS, "value": st.one_of(st.none(), st.floats(-1, 11))}
+            {
+                "plan": st.one_of(TEXTS, SCORES, st.just("7.5")),
+                "value": st.one_of(st.none(), st.floats(-1, 11)),
+            }
         ),
-        "properties": st.fixed_dictionaries({"a": st.one_of(st.none(), SCORES)}),
+        "properties": st.fixed_dictionaries(
+            {"a": st.one_of(st.none(), SCORES, TEXTS, st.just("7.5"))}
+        ),
         "history": st.sampled_from(
             [
                 {},
@@ -144,6 +158,14 @@ def test_a_word_may_be_mentioned_where_the_word_alone_is_excluded(
     when = read(
         {"comment": {"mentions": "refund"}, "any": [{"comment": {"not": refused}}]}, vocabulary
     )
+    shown = Answers(vocabulary).example((when, True))
+    assert shown is not None
+    assert true_for(shown, [(when, True)], vocabulary)
+
+
+def test_a_text_is_neither_above_nor_below_a_number(vocabulary: Vocabulary) -> None:
+    limits = [{"properties.a": {"at_least": 5}}, {"properties.a": {"at_most": 5}}]
+    when = read({"properties.a": {"exists": True}, "none": limits}, vocabulary)
     shown = Answers(vocabulary).example((when, True))
     assert shown is not None
     assert true_for(shown, [(when, True)], vocabulary)
