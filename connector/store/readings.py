@@ -109,7 +109,7 @@ def hold(connection: Connection, wait: bool = True) -> Any:
     """The row of `projected`, locked until the transaction ends; None where somebody else has it
     and `wait` is false. Who erases takes it first of all, so that no two wait for each other."""
     found = connection.execute(_POSITION.with_for_update(skip_locked=not wait)).one_or_none()
-    if found is not None or position(connection) is not None:
+    if found is not None or (not wait and position(connection) is not None):
         return found
     zero = dict.fromkeys(("number", "reached", "seen_number", "seen_xid", "seq", "epoch"), 0)
     row = {"id": 1, "dimensions": [], **zero}

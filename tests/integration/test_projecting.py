@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
@@ -10,7 +11,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, event, func, select, text
 
 from connector import deciding, erasure, projecting
 from connector.engine.embedded import Embedded
@@ -310,6 +311,21 @@ def test_two_processes_that_project_at_once_count_every_answer_once(world):
     assert tallied(world) == counted(world)
     assert len(_rows(world)) == len(found(world, "hello")) == 60
     assert len({one.seq for one in _rows(world)}) == 60
+
+
+@on_postgresql
+def test_who_waits_for_the_row_has_it_also_where_another_makes_it_meanwhile(world):
+    store, asked = world.workspace.store, []
+
+    def meanwhile(*_) -> None:
+        asked.append(1)
+        if len(asked) == 2:  # nobody had it when the first question was answered
+            with contextlib.closing(Store(store.url)) as other:
+                other.write(readings.hold)
+
+    event.listen(store.engine, "before_cursor_execute", meanwhile)
+    assert store.write(readings.hold) is not None
+    assert len(asked) > 2
 
 
 def test_who_is_erased_is_in_no_reading_and_found_by_nothing(world):
