@@ -16,7 +16,8 @@ from hypothesis import settings
 from benchmarks import servers
 from connector import patience
 from connector.documents import reading
-from connector.store import Store, schema
+from connector.store import Store, database, readonly, schema
+from tests import compiling
 from tests.databases import Databases
 from tests.parsing import Remembering
 
@@ -57,6 +58,14 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 def parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(reading, "YAML", Remembering)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(database, "create_engine", compiling.engine)
+        patched.setattr(readonly, "create_engine", compiling.engine)
         yield
 
 

@@ -19,7 +19,7 @@ from connector.web import wording
 from connector.web.gate import FORM_FIELD, Gate
 from connector.web.parameters import make_storable
 from connector.web.safety import place_here, protect, read_form
-from connector.web.static_files import StaticFiles
+from connector.web.static_files import static_files
 from connector.web.threads import Busy, Threads
 
 if TYPE_CHECKING:
@@ -48,6 +48,21 @@ _TOO_SLOW = "This takes the database too long. Choose less time, or a narrower f
 _FORGED = "This form is too old, or another site has sent it. Go back, reload, and try again."
 
 
+@functools.cache
+def templates() -> Environment:
+    """All of this process."""
+    made = Environment(
+        loader=PackageLoader("connector.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(wording.FILTERS)
+    made.globals["static"] = static_files().path
+    return made
+
+
 class Frame:
     """`navigation`: (title, path) of every page there is."""
 
@@ -60,21 +75,12 @@ class Frame:
         self.workspace = workspace
         self.clock = clock
         self.gate = Gate(workspace)
-        self.static = StaticFiles()
+        self.static = static_files()
         self.navigation = tuple(navigation)
         self.home = self.navigation[0][1] if self.navigation else "/sign-in"
         self.guarded: dict[Served, Role | None] = {}  # every endpoint and whom it is for
         self._threads = Threads()
         self._door = Threads(_DOOR_THREADS)  # strangers must not keep people waiting
-        self.environment = Environment(
-            loader=PackageLoader("connector.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.environment.filters.update(wording.FILTERS)
-        self.environment.globals["static"] = self.static.path
 
     def page(
         self, request: Request, template: str, /, status: int = 200, **context: Any
@@ -90,7 +96,7 @@ class Frame:
             "now": self.clock(),
             "by_proxy": self.gate.by_proxy,
         }
-        text = self.environment.get_template(template).render(**known | context)
+        text = templates().get_template(template).render(**known | context)
         return HTMLResponse(text, status)
 
     def message(self, request: Request, status: int, text: str = "", title: str = "") -> Response:

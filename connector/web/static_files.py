@@ -5,6 +5,7 @@ https://web.dev/articles/http-cache#versioned-urls
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import mimetypes
@@ -27,9 +28,13 @@ class _File(NamedTuple):
     media_type: str
 
 
-class StaticFiles:
-    """All of them are read once: there are few."""
+@functools.cache
+def static_files() -> StaticFiles:
+    """All of this process: there are few."""
+    return StaticFiles()
 
+
+class StaticFiles:
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
         self._paths: dict[str, str] = {}

@@ -16,8 +16,10 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from connector import config, deciding, intake
+from connector.access import passwords
 from connector.cli import main
 from connector.deciding import Decided
 from connector.store import Store, browsing
@@ -95,6 +97,17 @@ default:
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test asks a vendor which names exist there."""
     monkeypatch.setenv("CONNECTOR_ONLINE", "false")
+
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+NOBODYS = CHEAP.hash("of nobody")
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the product, but for what a guess costs."""
+    monkeypatch.setattr(passwords, "_HASHER", CHEAP)
+    monkeypatch.setattr(passwords, "_NOBODYS", NOBODYS)
 
 
 Connector = Callable[..., tuple[int, str, str]]

@@ -134,7 +134,7 @@ def read(when: dict[str, Any], vocabulary: Vocabulary) -> Group:
     return loaded.ruleset.rules[0].when
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(first=WHEN, second=WHEN, answers=st.lists(GIVEN, min_size=5, max_size=25))
 def test_no_answer_disproves_what_was_said(
     vocabulary: Vocabulary,
