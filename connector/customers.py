@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from connector.domain import Respondent, Scalar
 from connector.errors import Refused
 from connector.sources.csv_table import read_table
-from connector.store import people
+from connector.store import identities, people
 from connector.text import clean_email, did_you_mean, one_line, storable
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _customer(
         external_id=cells.get("external_id") or None,
         name=cells.get("name") or None,
     )
-    if not people.keys_of(person):
+    if not identities.keys_of(person):
         raise ValueError("no e-mail, phone or external id: nobody to attach this to")
     values = {
         name: _typed(name, text, types[name])
@@ -145,7 +145,7 @@ def _store(
 ) -> int:
     def work(connection: Connection) -> int:
         for person, values, company in batch:
-            customer = people.identify(connection, person, now).customer
+            customer = identities.identify(connection, person, now).customer
             if customer is not None:
                 people.put_attributes(connection, customer, values, company)
         return len(batch)

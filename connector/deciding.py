@@ -29,7 +29,7 @@ from connector.store import alarms, answers, arrivals, recovering
 from connector.store.arrivals import Settled
 from connector.store.database import Collided, StoreDown, is_down
 from connector.text import storable
-from connector.understanding import Change, Outcome, Words, keep, read
+from connector.understanding import Change, LookAgain, Outcome, Words, keep, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -217,9 +217,10 @@ class _Turn:
         except Exception as error:
             if isinstance(error, Invalid) or is_down(error):
                 raise
-            if not (again and isinstance(error, IntegrityError)):
+            if not (again and isinstance(error, IntegrityError | LookAgain)):
                 return _Group([self._give_up(words.arrival, error)], set())
-        # Another process kept the same answer at the same moment; now it is there to be seen.
+        # Another process kept the same answer, or erased the person, at the same moment; now
+        # that is there to be seen.
         return self._alone(words, again=False)
 
     def _decide(self, group: Sequence[Words]) -> _Group:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from connector.domain import Note, Response, Survey, response_id
 from connector.errors import Unreadable
 from connector.facts import Subject
-from connector.store import alarms, answers, forgetting, people
+from connector.store import alarms, answers, forgetting, identities
 from connector.text import clean_email, hashed, one_line, storable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Words(NamedTuple):
     content: Response
     survey: Survey
     response: str
-    keys: tuple[people.Key, ...]
+    keys: tuple[identities.Key, ...]
 
     @property
     def marks(self) -> set[object]:
@@ -97,6 +97,10 @@ class Entangled(Exception):
     """Records that speak of one customer under different keys: one has to come after the other."""
 
 
+class LookAgain(Exception):
+    """What was looked up has changed meanwhile."""
+
+
 def read(
     connection: Connection, workspace: Workspace, arrival: Arrival, now: datetime
 ) -> Words | Outcome:
@@ -130,7 +134,7 @@ def read(
     if wrong:
         return Outcome(arrival, "quarantined", wrong)
     identity = response_id(arrival.source, content.record)
-    return Words(arrival, content, survey, identity, tuple(people.keys_of(content.respondent)))
+    return Words(arrival, content, survey, identity, tuple(identities.keys_of(content.respondent)))
 
 
 def off_scale(survey: Survey, score: int | None) -> str:
@@ -152,19 +156,23 @@ def keep(
 
     Raises:
         Entangled: two of them belong to one customer all the same; undo it, take one by one.
+        LookAgain: somebody was erased meanwhile; undo it, take it again.
     """
     outcomes, wanted = _sift(connection, group)
     if not wanted:
         return outcomes, []
     persons = [words.content.respondent for words, _ in wanted]
+    everyone = identities.identify_all(connection, persons, moment.now)
+    # Who is known is there until all this is over, or it fails. Who is not may just have gone.
+    strangers = [words for (words, _), who in zip(wanted, everyone, strict=True) if who.new]
+    if strangers and any(_forgotten(connection, strangers)):
+        raise LookAgain
     kept: list[Kept] = []
     new_rows: list[dict[str, Any]] = []
     revised_rows: list[dict[str, Any]] = []
     revisions: list[dict[str, Any]] = []
     taken: set[str] = set()
-    for (words, before), who in zip(
-        wanted, people.identify_all(connection, persons, moment.now), strict=True
-    ):
+    for (words, before), who in zip(wanted, everyone, strict=True):
         one = _newest(workspace, words, before, who, moment)
         places = (one.place, one.was or one.place)
         theirs = {each.customer for each in places if each.customer is not None}
@@ -204,11 +212,7 @@ def _sift(
     connection: Connection, group: Sequence[Words]
 ) -> tuple[list[Outcome], list[tuple[Words, Any]]]:
     """What nothing comes of, and the rest with the response as it was before, if there was one."""
-    asked = [
-        forgetting.Asked(w.arrival.source, w.content.record, w.keys, w.content.answered_at)
-        for w in group
-    ]
-    forgotten = forgetting.are_forgotten(connection, asked)
+    forgotten = _forgotten(connection, group)
     left = [words for words, gone in zip(group, forgotten, strict=True) if not gone]
     outcomes = [
         Outcome(words.arrival, "erased")
@@ -228,6 +232,14 @@ def _sift(
     return outcomes, wanted
 
 
+def _forgotten(connection: Connection, group: Sequence[Words]) -> Sequence[bool]:
+    asked = [
+        forgetting.Asked(w.arrival.source, w.content.record, w.keys, w.content.answered_at)
+        for w in group
+    ]
+    return forgetting.are_forgotten(connection, asked)
+
+
 def _no_news(connection: Connection, words: Words, before: Any) -> Change | None:
     content = words.content
     if before.erased_at is not None:
@@ -244,7 +256,7 @@ def _newest(
     workspace: Workspace,
     words: Words,
     before: Any,
-    who: people.Identity,
+    who: identities.Identity,
     moment: Moment,
 ) -> Kept:
     arrival, answered_at = words.arrival, words.content.answered_at

@@ -29,7 +29,7 @@ from connector.text import hashed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connector.store.people import Key
+    from connector.store.identities import Key
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _TOMBSTONES = select(tombstones.c.hash, tombstones.c.at).where(

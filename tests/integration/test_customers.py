@@ -7,11 +7,11 @@ import pytest
 from connector.customers import import_customers
 from connector.domain import Respondent
 from connector.errors import Refused
-from connector.store import people
+from connector.store import identities, people
 
 
 def who(store, now, **person) -> str | None:
-    return store.write(lambda c: people.identify(c, Respondent(**person), now).customer)
+    return store.write(lambda c: identities.identify(c, Respondent(**person), now).customer)
 
 
 def seen(store, now, **person):

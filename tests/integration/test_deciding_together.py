@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import event, insert, select
 
 from connector import deciding
-from connector.domain import Respondent
-from connector.store import alarms, answers, people
+from connector.store import alarms, answers
 from connector.store.tables import customer_keys, customers
 
 
@@ -179,22 +178,3 @@ def test_two_deciders_with_many_answers_of_few_customers_lose_and_double_nothing
     assert {email: sorted(counts) for email, counts in seen.items()} == {
         f"p{number}@example.com": list(range(10)) for number in range(4)
     }
-
-
-def test_who_was_made_meanwhile_by_another_process_gets_the_new_keys(store, now, monkeypatch):
-    known = store.write(lambda c: people.identify(c, Respondent(email="ana@example.com"), now))
-    look, looked = people._owners, []
-
-    def too_early(*arguments: Any) -> Any:
-        looked.append(arguments)
-        return {} if len(looked) == 1 else look(*arguments)
-
-    monkeypatch.setattr(people, "_owners", too_early)
-    person = Respondent(email="ana@example.com", external_id="C-1", phone="+34 600 123 123")
-    found = store.write(lambda c: people.identify(c, person, now))
-
-    assert found == people.Identity(known.customer, new=False)
-    with store.read() as connection:
-        kept = connection.execute(select(customer_keys.c.kind, customer_keys.c.customer_id)).all()
-        assert connection.scalars(select(customers.c.id)).all() == [known.customer]
-    assert sorted(kept) == [(kind, known.customer) for kind in ("email", "external_id", "phone")]

@@ -165,9 +165,9 @@ def test_a_ragged_row_of_customers_is_refused_and_removes_nothing(world, row, re
 
     assert len(done.refused) == refused
     with store.read() as connection:
-        from connector.store import people
+        from connector.store import identities
 
-        key = people.identify(connection, Respondent(), world.now)
+        key = identities.identify(connection, Respondent(), world.now)
         assert key.customer is None
         found = connection.exec_driver_sql("SELECT attributes FROM customers").scalar()
     kept = json.loads(found) if isinstance(found, str) else found

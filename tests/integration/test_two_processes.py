@@ -15,7 +15,7 @@ from connector import customers, deciding, erasure, facts, importing
 from connector.config import AlarmChannel
 from connector.domain import Respondent
 from connector.engine.chores import do_chores
-from connector.store import Store, alarms, answers, forgetting, people
+from connector.store import Store, alarms, answers, forgetting, identities, people
 from connector.workspace import Workspace
 
 PATIENCE_SECONDS = 20
@@ -128,20 +128,20 @@ def test_two_revisions_of_one_new_answer_are_one_response_with_the_newest_words(
 def test_who_is_new_to_both_becomes_one_customer(world, other, meeting):
     world.post(id="1", score=2, email="new@example.com")
     world.post(id="2", score=3, email="new@example.com")
-    meeting(people, "_claim")
+    meeting(identities, "_claim")
     decide_all(world, other)
 
     assert quarantined(world) == 0
     with world.workspace.store.read() as connection:
         found = {
-            people.identify(connection, Respondent(), world.now),
+            identities.identify(connection, Respondent(), world.now),
             *(
                 connection.exec_driver_sql("SELECT DISTINCT customer_id FROM responses")
                 .scalars()
                 .all()
             ),
         }
-    assert len(found - {people.Identity(None)}) == 1
+    assert len(found - {identities.Identity(None)}) == 1
 
 
 def test_what_the_database_undoes_because_of_a_deadlock_is_done_again(world, other):
@@ -308,7 +308,7 @@ def test_deciders_that_collide_over_many_records_decide_them_one_by_one(world, m
 
 def test_who_is_erased_while_their_attributes_are_imported_stays_erased(world, other, monkeypatch):
     world.answer(id="1", score=2, email="ana@example.com", name="Ana")
-    identify, erasing = people.identify, []
+    identify, erasing = identities.identify, []
 
     def then_erased(*arguments: Any) -> Any:
         found = identify(*arguments)
@@ -318,7 +318,7 @@ def test_who_is_erased_while_their_attributes_are_imported_stays_erased(world, o
         erasing[0].join(0.5)
         return found
 
-    monkeypatch.setattr(people, "identify", then_erased)
+    monkeypatch.setattr(identities, "identify", then_erased)
     data = b"email,plan\nana@example.com,pro\n"
     assert customers.import_customers(world.workspace.store, data, {}, world.now).customers == 1
     erasing[0].join(PATIENCE_SECONDS)
