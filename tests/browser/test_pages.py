@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import LOOKS, PASSWORD, Look, assert_accessible
 from tests.seeding import HOSTILE
@@ -97,7 +98,7 @@ def test_everything_can_be_done_without_scripts_and_by_keyboard(
     panel.get_by_label("Why").fill("they migrate")
     page.keyboard.press("Enter")
     page.get_by_role("status").wait_for()
-    assert "By ada, until a person resumes it: they migrate" in panel.inner_text()
+    expect(panel).to_contain_text("By ada, until a person resumes it: they migrate")
 
     panel.locator("summary", has_text="Resume").click()
     panel.get_by_role("button", name=f"Resume {account}").click()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from connector import erasure, projecting
 from connector.reports.stories import search
@@ -85,7 +86,7 @@ def test_who_is_erased_goes_from_an_open_page(
     told.wait_for()
     erasure.erase_email(world.workspace.store, "gone@example.com", world.now)
     told.wait_for(state="detached")
-    assert page.locator("ol.verbatims > li").count() > 1
+    page.locator("ol.verbatims > li").nth(1).wait_for()
 
 
 def test_words_are_searched_and_lead_to_the_customer_without_scripts(
@@ -94,7 +95,7 @@ def test_words_are_searched_and_lead_to_the_customer_without_scripts(
     page = signed_in(DESK, "/verbatims", scripts=False)
     page.get_by_label("Words").fill("PROMISED")
     page.get_by_role("button", name="Search").click()
-    assert page.locator("ol.verbatims > li").count() == 3
+    expect(page.locator("ol.verbatims > li")).to_have_count(3)
     page.locator("ol.verbatims > li .meta a").first.click()
     page.get_by_role("heading", name="What happened").wait_for()
     page.get_by_role("link", name="why").first.click()
@@ -109,5 +110,5 @@ def test_other_rules_are_replayed_from_the_page(
     page.get_by_label("rules.yaml").fill("rules: []\ndefault: {then: [{log: {}}]}\n")
     page.get_by_role("button", name="Replay").click()
     page.get_by_role("heading", name="What would change").wait_for()
-    assert page.get_by_text("fewer").count() > 0
+    page.get_by_text("fewer").first.wait_for()
     assert_accessible(page, "backtest-result", DESK)
