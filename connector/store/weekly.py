@@ -3,12 +3,14 @@ of those that are kept."""
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, true, update
 
+from connector.store import readings
 from connector.store.alarms import raise_alarm
 from connector.store.arrivals import insert_ignoring
 from connector.store.counting import Period, text_at
@@ -124,13 +126,25 @@ def is_put(connection: Connection, digest: str) -> bool:
 
 def put(connection: Connection, digest: str, rows: Sequence[dict[str, Any]]) -> None:
     """What somebody else has put a moment ago is left as it is: nobody gets a second one, nor
-    somebody who was added since a first one."""
+    somebody who was added since a first one. Who was erased since they were written is not quoted.
+    """
+    erased = _erased_since(connection, rows)
     if is_put(connection, digest):
         return
     for row in rows:
+        values = {**row, "order": functools.reduce(_without, erased, row["order"])}
         connection.execute(
-            insert_ignoring(connection, actions).values(**row).on_conflict_do_nothing()
+            insert_ignoring(connection, actions).values(**values).on_conflict_do_nothing()
         )
+
+
+def _erased_since(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Whom these quote all the same; until the transaction ends nobody else is erased."""
+    quoted = sorted({one["response"] for row in rows for one in _verbatims(row["order"])})
+    if not quoted:
+        return set()
+    readings.hold(connection)  # first of all, as whoever erases
+    return readings.erased_among(connection, quoted)
 
 
 def forget(connection: Connection, response: str, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from datetime import UTC, datetime, timedelta
@@ -19,12 +20,14 @@ from connector.sandbox import Sandbox
 from connector.sandbox.credentials import SECRETS
 from connector.store import Store, weekly
 from connector.store.tables import actions, responses
-from connector.weekly import last_due, mail_weekly
+from connector.weekly import last_due, mail_weekly, put_now, told_before
 from connector.workspace import Workspace
+from tests.integration.beside import acting
 from tests.integration.conftest import SECRET
 from tests.integration.loop_world import DAY, Cases
 
 on_one_database = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 WEEKLY = """
 digest_mail:
   sink: mail
@@ -160,6 +163,37 @@ def test_nobody_is_quoted_who_was_erased_before_it_went_out(mailing):
         assert "Ana Perez" not in str(row.order)
         assert "Too slow" in str(row.order)
         assert (row.state, row.request) == ("waiting", None)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_nobody_is_quoted_who_is_erased_while_it_is_written(mailing, monkeypatch, by_hand):
+    store(mailing, 1, 2, 2, "My name is Ana Perez")
+    store(mailing, 2, 2, 3, "Too slow")
+
+    def meanwhile(*asked):
+        told = told_before(*asked)
+        erasure.erase_response(mailing.workspace.store, "r1", mailing.now)
+        return told
+
+    monkeypatch.setattr("connector.weekly.told_before", meanwhile)
+    if by_hand:
+        put_now(mailing.workspace, mailing.workspace.settings.digest_mail, FRIDAY)
+    else:
+        mail_weekly(mailing.workspace, FRIDAY)
+    assert len(orders(mailing)) == 2
+    for row in orders(mailing):
+        assert "Ana Perez" not in str(row.order)
+        assert "Too slow" in str(row.order)
+
+
+@on_postgresql
+def test_nobody_is_quoted_who_is_erased_while_it_is_put(mailing):
+    store(mailing, 1, 2, 2, "My name is Ana Perez")
+    erase = functools.partial(erasure.erase_response, response="r1", now=mailing.now)
+    with acting(mailing.workspace.store, "INSERT INTO actions", erase):
+        mail_weekly(mailing.workspace, FRIDAY)
+    assert [row.state for row in orders(mailing)] == ["waiting", "waiting"]
+    assert all("Ana Perez" not in str(row.order) for row in orders(mailing))
 
 
 @on_one_database
