@@ -15,7 +15,7 @@ from connector.errors import Invalid
 from connector.placing import Outbox
 from connector.rules.escalation import unjudged
 from connector.stepping import take
-from connector.store import alarms, cases, escalating, outbox
+from connector.store import alarms, cases, escalating, outbox, readings
 from connector.store.cases import Change, Event
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def _is_open(seen: Any, steps: Sequence[Step]) -> bool:
 def _judge_some(
     connection: Connection, workspace: Workspace, some: Sequence[int], now: datetime
 ) -> set[str]:
+    # First of all, as whoever erases: what is told quotes earlier answers of the same customer.
+    readings.hold(connection)
     ruleset = _usable(connection, workspace)
     heard = escalating.heard(connection)
     shared: Outbox | None = None

@@ -41,7 +41,8 @@ class Escalated(NamedTuple):
 
 
 def lock(connection: Connection, case: int) -> Escalated | None:
-    """Locked until the transaction ends; None where somebody else has it, or it is over."""
+    """Locked until the transaction ends; None where somebody else has it, or it is over. The caller
+    holds the row of `projected`: nobody is erased before what these facts quote is put."""
     mine = select(cases).where(cases.c.action_id == case, cases.c.state.in_(UNFINISHED))
     row = connection.execute(mine.with_for_update(skip_locked=True)).one_or_none()
     if row is None:

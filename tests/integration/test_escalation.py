@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 
 from connector.engine.chores import do_chores
+from connector.erasure import erase_email, erase_response
 from connector.errors import Refused
 from connector.escalating import escalate
-from connector.store import following
+from connector.store import Store, following
 from connector.workspace import Workspace
+from tests.integration.beside import acting
 from tests.integration.far_side import MESSAGES, FarSide, Post
 from tests.integration.test_followup import HOUR, Desk, case, events, follow, standing, tell
+from tests.integration.test_forgetting_everywhere import everything
 from tests.integration.test_working_time import order, with_rules
 
+on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 RULES = """
 escalation:
   - id: nobody-called
@@ -231,12 +235,32 @@ def test_an_untouched_urgent_detractor_is_an_alarm_until_somebody_begins(post):
 
 
 def test_of_an_erased_person_nothing_is_told(post):
-    from connector.erasure import erase_response
-
     began = opened(post)
     erase_response(post.store, began.response_id, post.world.now)
     chores(post, 4 * HOUR)
     assert made(post) == []
+
+
+@on_postgresql
+@pytest.mark.parametrize("erased", ["the earlier one", "the one of the case", "all"])
+def test_what_is_erased_while_a_case_is_raised_is_quoted_nowhere(post, erased):
+    post.world.answer(id="0", score=9, comment="my secret story", email="ana@example.com")
+    [earlier] = post.world.responses()
+    began = opened(post, comment="what came after", email="ana@example.com")
+
+    def erase(store: Store) -> None:
+        if erased == "all":
+            erase_email(store, "ana@example.com", post.world.now)
+        else:
+            chosen = earlier.id if erased == "the earlier one" else began.response_id
+            erase_response(store, chosen, post.world.now)
+
+    with acting(post.store, "INSERT INTO case_events", erase):
+        chores(post, 4 * HOUR)
+    assert made(post) == NOBODY_CALLED
+    left = everything(post.world)
+    assert ("my secret story" in left) == (erased == "the one of the case")
+    assert ("what came after" in left) == (erased == "the earlier one")
 
 
 def test_the_chores_do_it(post, monkeypatch):
