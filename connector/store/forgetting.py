@@ -93,10 +93,13 @@ def receipts_of(connection: Connection, response_ids: Sequence[str]) -> Sequence
 
 
 def empty_response(connection: Connection, response: str, now: datetime) -> None:
-    """Empty inbox, revisions, facts and frozen requests; keep score, keys and receipts."""
+    """Empty inbox, revisions, facts and frozen requests; keep score, keys and receipts. Once: what
+    another process has erased meanwhile is left as it is."""
     # The response first, as whoever decides does it: two that lock the other way round collide.
     found = select(responses).where(responses.c.id == response)
     row = connection.execute(found.with_for_update()).one()
+    if row.erased_at is not None:
+        return
     if row.record is not None:
         _bury(connection, _record_hash(row.source, row.record), now)
     if row.customer_id is not None:

@@ -12,12 +12,14 @@ from connector import digesting, erasure
 from connector.domain import Order
 from connector.engine.chores import do_chores
 from connector.errors import LookFirst, Refused
-from connector.store import browsing, gathering, outbox, recovering
+from connector.store import Store, browsing, gathering, outbox, recovering
+from tests.integration.beside import acting
 from tests.integration.far_side import Post
 from tests.integration.test_forgetting_everywhere import everything
 from tests.integration.test_working_time import with_rules
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 RULES = """
 rules:
   - id: angry
@@ -61,6 +63,11 @@ def digests(post: Post) -> list:
 def lines(post: Post) -> list[str]:
     [digest] = digests(post)
     return [line["text"] for line in story(post, digest.id).order["digest"]["lines"]]
+
+
+def title(post: Post) -> str:
+    [digest] = digests(post)
+    return story(post, digest.id).order["params"]["text"]
 
 
 def two_alerts(post: Post) -> None:
@@ -301,3 +308,24 @@ def test_a_digest_of_erased_people_alone_is_not_sent(post):
     post.settle("chat")
     assert post.sides["chat"].sent == []
     assert [digest.state for digest in digests(post)] == ["superseded"]
+
+
+@on_postgresql
+def test_two_processes_that_apply_retention_take_an_alert_out_once(post):
+    post.world.answer(id="0", score=2, survey="partners")
+    for number in range(1, 26):
+        post.world.answer(id=str(number), score=7)
+    group(post)
+    surveys = post.world.workspace.settings.surveys
+    soon = surveys["partners"].model_copy(update={"retention_days": 1})
+    settings = post.world.workspace.settings.model_copy(
+        update={"surveys": {**surveys, "partners": soon}}
+    )
+
+    def forget(store: Store) -> int:
+        return erasure.apply_retention(store, settings, post.world.now + 48 * HOUR)
+
+    assert title(post) == "26 alerts"
+    with acting(post.store, "FROM projected", forget):
+        forget(post.store)  # has found what is too old, and takes its turn after the other
+    assert title(post) == "25 alerts"
