@@ -28,9 +28,8 @@ def forget_quotes(
     """Take these words out of what was decided and asked for about the customer's other answers."""
     if not quotes:
         return
-    others = select(responses.c.id).where(
-        responses.c.customer_id == customer, responses.c.id != response
-    )
+    theirs = select(responses.c.id).where(responses.c.customer_id == customer)
+    others = theirs.where(responses.c.id != response)
     kept = select(decisions.c.number, decisions.c.facts, decisions.c.verdict)
     for row in connection.execute(kept.where(decisions.c.response_id.in_(others))).all():
         if _quotes(row.facts, quotes):
@@ -38,8 +37,11 @@ def forget_quotes(
             values["verdict"] = _replaced(row.verdict, quotes)
             mine = decisions.c.number == row.number
             connection.execute(update(decisions).where(mine).values(**values))
+    # Locked, this answer's too, in the order of couriers: what they write meanwhile is seen, or
+    # comes after.
     asked = select(actions.c.id, actions.c.order, actions.c.state)
-    for row in connection.execute(asked.where(actions.c.response_id.in_(others))).all():
+    asked = asked.where(actions.c.response_id.in_(theirs)).order_by(actions.c.id)
+    for row in connection.execute(asked.with_for_update()).all():
         if _quotes(row.order.get("facts") or {}, quotes):
             order = _replaced(row.order, quotes, besides=("facts",))
             changed: dict[str, Any] = {"order": order | {"facts": _without(order["facts"], quotes)}}

@@ -10,9 +10,15 @@ from sqlalchemy import select
 
 from connector import delivery, erasure
 from connector.domain import Receipt
+from connector.errors import LookFirst, Refused
 from connector.ports import Capabilities
-from connector.store import forgetting
+from connector.store import Store, forgetting
 from connector.store.tables import metadata
+from tests.integration.beside import acting
+from tests.integration.far_side import Post
+from tests.integration.test_working_time import order
+
+on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 
 
 class Desk:
@@ -160,7 +166,7 @@ def test_what_later_answers_quote_of_an_erased_one_goes_with_it(make_world, sent
     assert "and again" in everything(world)
 
 
-@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@on_postgresql
 def test_who_decides_while_an_answer_is_erased_does_not_quote_it(make_world):
     world = make_world(QUOTING)
     ana = {"email": "ana@example.com", "name": "Ana Q"}
@@ -177,4 +183,30 @@ def test_who_decides_while_an_answer_is_erased_does_not_quote_it(make_world):
     world.workspace.store.write(erase)
     decider.join()
     assert "what came after" in everything(world)
+    assert "my secret story" not in everything(world)
+
+
+@on_postgresql
+def test_what_a_courier_writes_while_a_quote_is_taken_out_stays(make_world):
+    world = make_world(QUOTING)
+    post, ana = Post(world), {"email": "ana@example.com", "name": "Ana Q"}
+    world.answer(id="1", score=9, comment="my secret story", **ana)
+    [first] = world.responses()
+    world.answer(id="2", score=2, comment="what came after", **ana)
+    post.desk.fails(LookFirst("no answer"))
+    post.deliver()
+    world.answer(id="2", score=1, comment="and worse", revised="2026-11-20T12:00:00Z", **ana)
+    post.desk.refuses(Refused("no such group"))
+    now = world.now + timedelta(minutes=5)
+
+    def deliver(store: Store) -> None:
+        """What the note says goes into the ticket, which was refused."""
+        delivery.Courier(store, "desk", post.desk, lambda: now).round()
+
+    with acting(world.workspace.store, "UPDATE actions", deliver):
+        erasure.erase_response(world.workspace.store, first.id, world.now)
+    deliver(world.workspace.store)  # where it was passed over before
+    ticket, note = world.actions(sink="desk")
+    assert (ticket.state, note.state) == ("parked", "superseded")
+    assert order(post, ticket.id)["facts"]["comment"] == "and worse"
     assert "my secret story" not in everything(world)
