@@ -29,9 +29,11 @@ _NAMES = ("name", "email", "phone", "external_id", "company")
 
 
 class _Prepared(NamedTuple):
-    """What one round read: for which epoch, how far, and the rows with their tokens."""
+    """What one round read: for which epoch, how far, and the rows with their tokens, counted by
+    these dimensions. The epoch may be one that another process began, with others."""
 
     epoch: int
+    dimensions: Sequence[str]
     reached: int
     horizon: Horizon
     rows: list[tuple[dict[str, Any], list[str]]]
@@ -91,7 +93,7 @@ def _prepare(connection: Connection, dimensions: Sequence[str], limit: int) -> _
     found = readings.backlog(connection, here.number, here.epoch, limit)
     rows = [_reading(row, here.epoch, dimensions) for row in found]
     reached = found[-1].number if len(found) >= limit else horizon.newest
-    return _Prepared(here.epoch, reached, horizon, rows)
+    return _Prepared(here.epoch, dimensions, reached, horizon, rows)
 
 
 def _is_settled(connection: Connection, prepared: _Prepared) -> bool:
@@ -142,6 +144,8 @@ def _put(connection: Connection, prepared: _Prepared) -> int:
     here = readings.hold(connection, wait=False)
     if here is None or here.epoch != prepared.epoch:
         return 0  # another process is at it, or everything begins anew
+    if list(here.dimensions) != list(prepared.dimensions):
+        return 0  # another process counts by others, and began before the epoch was read
     rows = prepared.rows
     if rows:
         erased = readings.erased_among(connection, [row["response_id"] for row, _ in rows])

@@ -397,6 +397,31 @@ def test_an_attribute_that_is_declared_later_is_counted_for_all_answers(world):
     assert tallied(world) == counted(world)
 
 
+def test_who_counts_by_other_dimensions_puts_nothing_in_once_another_has_begun(world, monkeypatch):
+    """A worker that still has the old connector.yaml is overtaken in the middle of its round."""
+    world.answer(id="1", score=3, email="ana@example.com")
+    settings = world.workspace.settings
+    attributes = {**settings.customer_attributes, "tier": "text"}
+    more = settings.model_copy(update={"customer_attributes": attributes})
+    store = world.workspace.store
+    store.write(lambda c: projecting._begin(c, projecting._dimensions(world.workspace)))
+    prepare = projecting._prepare
+    with contextlib.closing(Store(store.url)) as second:
+        later = Workspace(more, second)
+
+        def overtaken(*asked):
+            second.write(lambda c: projecting._begin(c, projecting._dimensions(later)))
+            return prepare(*asked)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(projecting, "_prepare", overtaken)
+            assert projecting.project(world.workspace) == 0
+        assert project(world, later) == 1, "the old one has stopped"
+        with second.read() as connection:
+            [one] = tallies.scores(connection, date(2000, 1, 1), date(2100, 1, 1), "customer.tier")
+    assert (one.group, one.answers) == (None, 1)
+
+
 def test_values_that_have_no_end_are_counted_together_beyond_the_first_ones(world, monkeypatch):
     monkeypatch.setattr(tallies, "MOST_VALUES", 2)
     for number in range(5):
