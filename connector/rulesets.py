@@ -135,18 +135,30 @@ class Rulesets:
         """Can this process decide with the active ruleset? Where not, an alarm says why: another
         process may have activated what only its connector.yaml knows."""
         with self._store.read() as connection:
-            try:
-                self.active(connection)
-            except Invalid as error:
-                problems = error.problems
-            else:
+            if not self._why_unusable(connection):
                 return True
+        message = self._store.write(lambda c: self._complain(c, now))
+        if message:
+            log.error(message)
+        return not message
+
+    def _why_unusable(self, connection: Connection) -> Sequence[Problem]:
+        try:
+            self.active(connection)
+        except Invalid as error:
+            return error.problems
+        return ()
+
+    def _complain(self, connection: Connection, now: datetime) -> str:
+        """Returns the alarm; empty where a person has activated a good one since it was looked at,
+        which ended the alarm: one that is raised now would stay."""
+        activations.lock(connection)
+        problems = self._why_unusable(connection)
+        if not problems:
+            return ""
         message = f"nothing is decided, the active ruleset cannot be used here: {_told(problems)}"
-        log.error(message)
-        self._store.write(
-            lambda c: alarms.raise_alarm(c, "rules", activations.ACTIVE, message, now)
-        )
-        return False
+        alarms.raise_alarm(connection, "rules", activations.ACTIVE, message, now)
+        return message
 
     def follow(self, now: datetime) -> bool:
         """Take up the files if they have changed, once they stood still from one call to the next

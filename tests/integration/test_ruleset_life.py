@@ -329,6 +329,28 @@ def test_chores_notice_a_ruleset_that_cannot_be_used_here(world):
     assert open_alarms(world) == []
 
 
+@pytest.mark.parametrize("ill", ["broken", "not its text"])
+def test_no_alarm_is_left_about_a_ruleset_that_a_person_mended_meanwhile(
+    world, other, monkeypatch, caplog, ill
+):
+    """It was looked at before, and the alarm is raised after; nothing else would ever end it."""
+    store, good = world.workspace.store, text_of(world, PROMOTER)
+    bad = RulesetText({"rules.yaml": BROKEN}) if ill == "broken" else good
+    files = {"rules.yaml": BROKEN}
+    store.write(lambda c: activations.activate(c, bad.hash, files, world.now, "ana", ""))
+    write = store.write
+
+    def meanwhile(work: Any) -> Any:
+        activate(other, world, PROMOTER, bad.hash)
+        return write(work)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write", meanwhile)
+        assert world.workspace.rulesets.is_usable(world.now)
+    assert open_alarms(world) == []
+    assert "nothing is decided" not in caplog.text
+
+
 def test_a_worker_that_cannot_use_the_active_ruleset_says_so_in_one_line(world, caplog):
     broken = RulesetText({"rules.yaml": BROKEN})
     world.workspace.store.write(
