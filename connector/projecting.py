@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic_core import from_json
 
 from connector.reports.dimensions import contributions, dimensions_of
-from connector.store import case_days, readings, searching
+from connector.store import case_days, horizons, readings, searching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
-    from connector.store.readings import Horizon
+    from connector.store.horizons import Horizon
     from connector.workspace import Workspace
 
 _TOGETHER = 200  # the writer of SQLite is theirs for some 20 ms
@@ -89,7 +89,7 @@ def _begin(connection: Connection, dimensions: Sequence[str]) -> None:
 
 def _prepare(connection: Connection, dimensions: Sequence[str], limit: int) -> _Prepared:
     here = readings.position(connection)
-    horizon = readings.horizon(connection)  # before the rows: they show at least as much
+    horizon = horizons.horizon(connection)  # before the rows: they show at least as much
     found = readings.backlog(connection, here.number, here.epoch, limit)
     rows = [_reading(row, here.epoch, dimensions) for row in found]
     reached = found[-1].number if len(found) >= limit else horizon.newest
@@ -160,13 +160,8 @@ def _put(connection: Connection, prepared: _Prepared) -> int:
 
 
 def _how_far(here: Any, prepared: _Prepared) -> dict[str, int]:
-    """Numbers are given out in order, and committed in any. What was given out before a moment is
-    there to be seen, or never will be, once all transactions of that moment are over."""
-    horizon, settled = prepared.horizon, here.number
-    seen = {"seen_number": here.seen_number, "seen_xid": here.seen_xid}
-    if horizon.xmin >= here.seen_xid or horizon.xmax < here.seen_xid:
-        if horizon.xmin >= here.seen_xid:  # else it comes from another server
-            settled = here.seen_number if horizon.xmax else horizon.newest
-        seen = {"seen_number": horizon.newest, "seen_xid": horizon.xmax}
-    number = max(here.number, min(prepared.reached, settled))
-    return {"number": number, "reached": max(here.reached, prepared.reached), **seen}
+    before = horizons.Place(here.number, here.seen_number, here.seen_xid)
+    place = horizons.further(before, prepared.horizon)
+    number = max(here.number, min(prepared.reached, place.number))
+    reached = max(here.reached, prepared.reached)
+    return {**place._asdict(), "number": number, "reached": reached}

@@ -16,11 +16,10 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    text,
     update,
 )
 
-from connector.store import searching, tallies
+from connector.store import horizons, searching, tallies
 from connector.store.arrivals import insert_ignoring
 from connector.store.tables import decisions, projected, readings, responses
 
@@ -33,12 +32,7 @@ if TYPE_CHECKING:
 NOBODY: dict[str, Any] = {"language": None, "customer_id": None, "has_comment": False}
 _IMPERSONAL = (tallies.SURVEY, "source")
 _TIME_BITS, _REST_BITS = 43, 20  # milliseconds up to the year 2248, and what tells equals apart
-_NEWEST = select(func.max(decisions.c.number))
 _POSITION = select(projected).where(projected.c.id == 1)
-_XIDS = text(
-    "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, "
-    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-)
 _OLD = select(readings).where(readings.c.response_id.in_(bindparam("wanted", expanding=True)))
 # Nobody erases them meanwhile; who decides about them does not wait.
 _THERE = (
@@ -88,15 +82,6 @@ _NEXT_SEQ = (
 _TAKEN = select(readings.c.id).where(readings.c.id.in_(bindparam("ids", expanding=True)))
 
 
-class Horizon(NamedTuple):
-    """The newest decision that can be seen, and (on PostgreSQL) the first transaction that had not
-    begun, and the first that was not over."""
-
-    newest: int
-    xmax: int = 0
-    xmin: int = 0
-
-
 class Behind(NamedTuple):
     """How far the readings are behind: decisions that are not projected yet, about; and up to when
     everything is (None: nothing was decided, or nothing is projected)."""
@@ -121,13 +106,6 @@ def hold(connection: Connection, wait: bool = True) -> Any:
 def position(connection: Connection) -> Any:
     """The same without a lock; None before anything was projected."""
     return connection.execute(_POSITION).one_or_none()
-
-
-def horizon(connection: Connection) -> Horizon:
-    newest = connection.scalar(_NEWEST) or 0
-    if connection.dialect.name == "sqlite":
-        return Horizon(newest)
-    return Horizon(newest, *connection.execute(_XIDS).one())
 
 
 def backlog(connection: Connection, after: int, epoch: int, limit: int) -> Sequence[Any]:
@@ -215,11 +193,10 @@ def start_again(connection: Connection, dimensions: Sequence[str], at_once: bool
 def behind(connection: Connection) -> Behind:
     """For whoever shows what is projected."""
     here = position(connection)
-    newest = connection.scalar(_NEWEST) or 0
     reached = here.reached if here is not None else 0
     last = select(decisions.c.decided_at).where(decisions.c.number <= reached)
     until = connection.scalar(last.order_by(decisions.c.number.desc()).limit(1))
-    return Behind(max(newest - reached, 0), until)
+    return Behind(max(horizons.newest(connection) - reached, 0), until)
 
 
 def _remove(connection: Connection, ids: Sequence[int]) -> None:

@@ -226,7 +226,7 @@ def test_a_decision_that_is_committed_after_a_later_one_is_not_missed(world):
             deciding.decide_in(slow, other, world.now, 1)
             number = slow.scalar(select(func.max(decisions.c.number)))
             slow.execute(text("SET LOCAL lock_timeout = '5s'"))
-            world.workspace.store.write(lambda c: _copied(c, world, number + 1))
+            world.workspace.store.write(lambda c: copied(c, world, number + 1))
             for _ in range(3):
                 project(world)
             assert [one.score for one in _rows(world)] == [9]
@@ -240,7 +240,7 @@ def test_a_decision_that_is_committed_after_a_later_one_is_not_missed(world):
     assert here.number == here.reached == number + 1, "and nothing is looked at again for ever"
 
 
-def _copied(connection, world, number: int) -> None:
+def copied(connection, world, number: int) -> None:
     """An answer and its decision, as another process decides them meanwhile."""
     from connector.store.tables import rulesets
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
+from connector import deciding
 from connector.errors import LookFirst, Refused
-from connector.store import cases, next_answers, outbox, settling
+from connector.store import Store, cases, next_answers, outbox, settling
 from connector.store.cases import events_of
+from connector.store.tables import decisions
+from connector.workspace import Workspace
 from tests.integration.far_side import Post
 from tests.integration.test_followup import (
     HOUR,
@@ -21,6 +26,7 @@ from tests.integration.test_followup import (
     standing,
     tell,
 )
+from tests.integration.test_projecting import copied, on_postgresql
 from tests.integration.test_working_time import order
 
 DAY = timedelta(days=1)
@@ -47,6 +53,11 @@ def answers_again(post: Post, score: int = 2, after: timedelta = DAY, **more: An
 
 def newest(post: Post) -> Any:
     return post.world.actions(sink="desk")[-1]
+
+
+def link(post: Post) -> int:
+    found: int = post.store.write(lambda c: next_answers.link(c, post.world.now))
+    return found
 
 
 def test_an_unhappy_answer_opens_the_same_record_again_with_clocks_of_its_own(post):
@@ -149,14 +160,14 @@ def test_an_unhappy_answer_from_before_the_closing_opens_nothing_again(post):
 
 
 def test_a_closing_that_is_told_late_still_finds_the_answer_that_came_next(post):
-    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    link(post)
     at = case(post).opened_at + HOUR
     answers_again(post, score=8)
-    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    link(post)
     post.world.now += DAY
-    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    link(post)
     tell(post, standing(state="closed", at=at, closed_at=at, contacted_at=at))
-    assert post.store.write(lambda c: next_answers.link(c, post.world.now)) == 1
+    assert link(post) == 1
 
 
 def test_reopenings_count_as_cases_of_a_flood(make_world):
@@ -194,12 +205,41 @@ def test_a_happy_answer_opens_nothing_and_is_linked(post):
     closed(post)
     answers_again(post, score=8)
     assert len(post.world.actions(sink="desk")) == 1
-    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    link(post)
     linked = case(post)
     assert linked.next_response_id is not None
     assert linked.state == "closed"
     with post.store.read() as connection:
         assert events_of(connection, linked.action_id)[-1].detail == "8 passive"
+
+
+def test_an_answer_that_is_decided_long_after_it_came_in_is_linked(post):
+    """A backlog, rules that could not be used, records that were held."""
+    closed(post)
+    post.world.now += DAY
+    post.world.post(id="2", score=8, **ANA)
+    for _ in range(3):
+        post.world.now += HOUR
+        assert link(post) == 0
+    post.world.decide()
+    assert link(post) == 1
+
+
+@on_postgresql
+def test_an_answer_whose_decision_is_committed_after_a_later_one_is_linked(post):
+    """Numbers are given out in order, and become visible in any."""
+    closed(post)
+    assert link(post) == 0
+    post.world.now += DAY
+    post.world.post(id="2", score=8, **ANA)
+    with contextlib.closing(Store(post.store.url)) as store:
+        other = Workspace(post.world.workspace.settings, store)
+        with store.engine.begin() as slow:
+            deciding.decide_in(slow, other, post.world.now, 1)
+            number = slow.scalar(select(func.max(decisions.c.number)))
+            post.store.write(lambda c: copied(c, post.world, number + 1))
+            assert [link(post) for _ in range(3)] == [0, 0, 0]
+    assert link(post) == 1
 
 
 def test_only_the_first_answer_after_the_closing_is_linked_whenever_it_is_noticed(post):
@@ -208,7 +248,7 @@ def test_only_the_first_answer_after_the_closing_is_linked_whenever_it_is_notice
     answers_again(post, score=9, id="3")
     found = []
     for _ in range(2):
-        found.append(post.store.write(lambda c: next_answers.link(c, post.world.now)))
+        found.append(link(post))
     assert found == [1, 0]
     ids = {one.id: one.score for one in post.world.responses()}
     assert ids[case(post).next_response_id] == 8
@@ -217,7 +257,7 @@ def test_only_the_first_answer_after_the_closing_is_linked_whenever_it_is_notice
 def test_an_answer_from_before_the_closing_is_no_next_answer(post):
     answers_again(post, score=8, after=timedelta(minutes=1))
     closed(post)
-    post.store.write(lambda c: next_answers.link(c, post.world.now))
+    link(post)
     assert case(post).next_response_id is None
 
 
