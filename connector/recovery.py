@@ -7,6 +7,7 @@ before its first send; mail and chat are held until a person lets them go.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,18 +101,25 @@ def begin(workspace: Workspace, since: datetime, now: datetime) -> Prospect:
 def finish(
     workspace: Workspace, now: datetime, agreed: Callable[[int], bool]
 ) -> tuple[Recovery | None, int]:
-    """End it, when nothing leans on it any more or `agreed` (asked with how many still do) says
-    so. Returns the recovery, None where there was none, and how many actions still lean on it."""
+    """End it, when nothing leans on it any more or `agreed` (asked with how many still do, and
+    again where they become more meanwhile) says so. Returns the recovery, None where there was
+    none, and how many actions still lean on it."""
     store = workspace.store
-    with store.read() as connection:
-        known = recovering.current(connection)
-        left = recovering.unsettled(connection, known) if known else 0
-    if known is None or (left and not agreed(left)):
-        return known, left
+    while True:
+        with store.read() as connection:
+            known = recovering.current(connection)
+            left = recovering.unsettled(connection, known) if known else 0
+        if known is None or (left and not agreed(left)):
+            return known, left
+        end = functools.partial(_end, known=known, left=left, now=now)
+        if store.write(end):
+            return known, 0
 
-    def work(connection: Connection) -> None:
-        recovering.end(connection)
-        alarms.clear_alarm(connection, ALARM, _SUBJECT, now)
 
-    store.write(work)
-    return known, 0
+def _end(connection: Connection, known: Recovery, left: int, now: datetime) -> bool:
+    """False, and nothing is ended, where more leans on it meanwhile than was agreed to."""
+    if recovering.unsettled(connection, known) > left:
+        return False
+    recovering.end(connection)
+    alarms.clear_alarm(connection, ALARM, _SUBJECT, now)
+    return True

@@ -273,6 +273,22 @@ def test_it_ends_when_nothing_leans_on_it_or_a_person_insists(here):
     assert here.effects()["slack.message"] == 0, "what is held stays so"
 
 
+def test_what_comes_while_a_person_agrees_is_agreed_to_as_well_or_it_does_not_end(here):
+    here.answer("alert", 2, "my refund")
+    recovery.begin(here.workspace, here.now(), here.now())
+    asked: list[int] = []
+
+    def agreed(left: int) -> bool:
+        asked.append(left)
+        if len(asked) == 1:
+            here.answer("another", 2, "slow")
+        return len(asked) == 1
+
+    assert recovery.finish(here.workspace, here.now(), agreed)[1] == 3
+    assert asked == [2, 3]
+    assert recovery.ALARM in here.alarms()
+
+
 # -- the command ----------------------------------------------------------------------------------
 
 
