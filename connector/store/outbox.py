@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -184,11 +185,9 @@ def release(connection: Connection, source: str | None, now: datetime) -> dict[s
     held = (actions.c.state == "held") & actions.c.error.is_(None)
     if source is not None:
         held &= actions.c.source == source
-    grouped = select(actions.c.sink, func.count()).where(held).group_by(actions.c.sink)
-    counts = {row[0]: row[1] for row in connection.execute(grouped)}
     values = {"state": released_state(), "due_at": not_before(now)}
-    connection.execute(update(actions).where(held).values(**values))
-    return counts
+    let_go = update(actions).where(held).values(**values).returning(actions.c.sink)
+    return dict(Counter(connection.scalars(let_go)))
 
 
 def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str, int]:
@@ -207,13 +206,13 @@ def retry(connection: Connection, ids: Sequence[int], now: datetime) -> dict[str
 def _retry(connection: Connection, ids: Sequence[int], now: datetime) -> Sequence[str]:
     """The sink of each."""
     chosen = actions.c.id.in_(ids) & (actions.c.state == "parked")
-    columns = (actions.c.id, actions.c.sink, actions.c.account)
-    rows = connection.execute(select(*columns).where(chosen)).all()
-    end_about(connection, [row.id for row in rows], now)
     state = case((actions.c.first_sent_at.is_(None), "waiting"), else_="sending")
     fresh = {"state": state, "due_at": now, "attempts": 0, "failing_since": None, "error": None}
     fresh |= {"finished_at": None, "lease_until": None}
-    connection.execute(update(actions).where(chosen).values(**fresh))
+    columns = (actions.c.id, actions.c.sink, actions.c.account)
+    again = update(actions).where(chosen).values(**fresh).returning(*columns)
+    rows = connection.execute(again).all()
+    end_about(connection, [row.id for row in rows], now)
     paused = accounts.c.account.in_({row.account for row in rows})
     over = paused & (accounts.c.paused_until > now) & accounts.c.paused_by.is_(None)
     connection.execute(update(accounts).where(over).values(paused_until=now))

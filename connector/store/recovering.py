@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -78,11 +79,9 @@ def release(connection: Connection, sink: str | None, now: datetime) -> dict[str
     mine = (actions.c.state == "held") & (actions.c.error == HELD)
     if sink is not None:
         mine &= actions.c.sink == sink
-    grouped = select(actions.c.sink, func.count()).where(mine).group_by(actions.c.sink)
-    counts = {row[0]: row[1] for row in connection.execute(grouped)}
     values = {"state": released_state(), "due_at": not_before(now), "error": None}
-    connection.execute(update(actions).where(mine).values(**values))
-    return counts
+    let_go = update(actions).where(mine).values(**values).returning(actions.c.sink)
+    return dict(Counter(connection.scalars(let_go)))
 
 
 def open_actions(connection: Connection) -> Sequence[Any]:

@@ -10,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event, update
 
 from connector import customers, deciding, erasure, facts, importing
 from connector.config import AlarmChannel
 from connector.domain import Respondent
 from connector.engine.chores import do_chores
 from connector.store import Store, alarms, answers, forgetting, identities, people
+from connector.store import Store, alarms, answers, forgetting, outbox, people, recovering
+from connector.store.tables import actions
 from connector.workspace import Workspace
 
 PATIENCE_SECONDS = 20
@@ -324,3 +327,33 @@ def test_who_is_erased_while_their_attributes_are_imported_stays_erased(world, o
     erasing[0].join(PATIENCE_SECONDS)
     with world.workspace.store.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM customers").scalar() == 0
+
+
+LET_GO = {
+    "what a flood held": ("held", None, lambda c: outbox.release(c, None, NOW)),
+    "what a restore held": (
+        "held",
+        recovering.HELD,
+        lambda c: recovering.release(c, None, NOW),
+    ),
+    "what was refused": ("parked", "422", lambda c: outbox.retry(c, [1, 2, 3], NOW)),
+}
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("what", LET_GO)
+def test_of_two_who_let_the_same_go_one_is_told_how_many(world, other, what):
+    """On SQLite nobody comes between two statements."""
+    state, error, let_go = LET_GO[what]
+    store, told = world.workspace.store, []
+    world.answer(id="1", score=2)
+    store.write(lambda c: c.execute(update(actions).values(state=state, error=error)))
+
+    def meanwhile(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("UPDATE actions") and not told:
+            told.append("begun")
+            told.append(other.store.write(let_go))
+
+    event.listen(store.engine, "before_cursor_execute", meanwhile)
+    assert store.write(let_go) == {}
+    assert told[1:] == [{"desk": 1}]
