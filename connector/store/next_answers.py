@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LOOKED = "next_answers_looked"  # when, and how far the decisions had been seen
+_MOST = 200  # of one transaction: webhooks wait for it on SQLite
 _OVERLAP = timedelta(minutes=10)  # what is written last may have been noticed earlier
 # Whether a case is closed is asked of what was found: SQLite would begin with all that ever were.
 _NEXT = (
@@ -40,7 +42,7 @@ _NEXT = (
 def link(connection: Connection, now: datetime) -> int:
     """The first answer after the closing of each case belongs to it from now on; returns how many
     were found among the answers that were decided, however late, and the cases whose closing was
-    told, since the last look."""
+    told, since the last look: `_MOST` at a time, and the others when it looks again."""
     seen = remembered.get(connection, _LOOKED)
     horizon = horizons.horizon(connection)
     place = Place(*seen["place"]) if seen else Place()
@@ -49,15 +51,16 @@ def link(connection: Connection, now: datetime) -> int:
     for row in _found(connection, place, since):
         if row.state == "closed":
             first.setdefault(row.action_id, row)
-    for case, row in first.items():
+    for case, row in itertools.islice(first.items(), _MOST):
         mine = update(cases).where(cases.c.action_id == case)
         connection.execute(mine.values(next_response_id=row.id))
         what = "no score" if row.score is None else f"{row.score} {row.segment or ''}".strip()
         event = Event("answered", f"answered {row.id}", row.given, detail=what)
         change(connection, [Change(case, {}, [event])], now)
-    looked = {"at": now.isoformat(), "place": list(horizons.further(place, horizon))}
-    remembered.put(connection, _LOOKED, looked)
-    return len(first)
+    if len(first) <= _MOST:
+        looked = {"at": now.isoformat(), "place": list(horizons.further(place, horizon))}
+        remembered.put(connection, _LOOKED, looked)
+    return min(len(first), _MOST)
 
 
 def _found(connection: Connection, place: Place, since: datetime | None) -> Sequence[Any]:

@@ -213,6 +213,19 @@ def test_a_happy_answer_opens_nothing_and_is_linked(post):
         assert events_of(connection, linked.action_id)[-1].detail == "8 passive"
 
 
+def test_of_many_some_are_linked_at_a_time_and_none_is_forgotten(post, monkeypatch):
+    monkeypatch.setattr(next_answers, "_MOST", 2)
+    link(post)
+    for number in range(5):
+        person = {"email": f"p{number}@example.com"}
+        opened(post, id=f"a{number}", **person)
+        at = case(post, -1).opened_at + HOUR
+        ended = {"at": at, "closed_at": at, "contacted_at": at}
+        tell(post, standing(case(post, -1).remote_id, "closed", **ended))
+        answers_again(post, score=9, id=f"b{number}", **person)
+    assert [link(post) for _ in range(4)] == [2, 2, 1, 0]
+
+
 def test_an_answer_that_is_decided_long_after_it_came_in_is_linked(post):
     """A backlog, rules that could not be used, records that were held."""
     closed(post)

@@ -16,8 +16,16 @@ from connector import customers, deciding, erasure, facts, importing
 from connector.config import AlarmChannel
 from connector.domain import Respondent
 from connector.engine.chores import do_chores
-from connector.store import Store, alarms, answers, forgetting, identities, people
-from connector.store import Store, alarms, answers, forgetting, outbox, people, recovering
+from connector.store import (
+    Store,
+    alarms,
+    answers,
+    forgetting,
+    identities,
+    outbox,
+    people,
+    recovering,
+)
 from connector.store.tables import actions
 from connector.workspace import Workspace
 
