@@ -163,9 +163,8 @@ def keep(
         return outcomes, []
     persons = [words.content.respondent for words, _ in wanted]
     everyone = identities.identify_all(connection, persons, moment.now)
-    # Who is known is there until all this is over, or it fails. Who is not may just have gone.
     strangers = [words for (words, _), who in zip(wanted, everyone, strict=True) if who.new]
-    if strangers and any(_forgotten(connection, strangers)):
+    if _just_forgotten(connection, strangers):
         raise LookAgain
     kept: list[Kept] = []
     new_rows: list[dict[str, Any]] = []
@@ -238,6 +237,14 @@ def _forgotten(connection: Connection, group: Sequence[Words]) -> Sequence[bool]
         for w in group
     ]
     return forgetting.are_forgotten(connection, asked)
+
+
+def _just_forgotten(connection: Connection, strangers: Sequence[Words]) -> bool:
+    """Who is known is there until the transaction ends, or it fails; who is not known may have been
+    erased since it began, where others write meanwhile."""
+    if not strangers or connection.dialect.name == "sqlite":
+        return False
+    return any(_forgotten(connection, strangers))
 
 
 def _no_news(connection: Connection, words: Words, before: Any) -> Change | None:
