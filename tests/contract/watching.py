@@ -21,8 +21,8 @@ from connector.sandbox import Sandbox
 
 PATIENT = (3.0, 20.0)  # seconds to connect and of silence, for adapters under test
 IMPATIENT = (3.0, 0.2)  # where the stand-in is not going to answer
-HANGS_SECONDS = 3.0  # how long it holds such a request
-IN_TIME_SECONDS = 2.5  # three tries of a read end before this, waiting for the stand-in does not
+HANGS_SECONDS = 5.0  # how long it holds such a request
+IN_TIME_SECONDS = 4.5  # three tries of a read end before this, waiting for the stand-in does not
 
 
 def http_date(seconds: float) -> str:
