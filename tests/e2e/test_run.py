@@ -27,6 +27,7 @@ from connector.sandbox.credentials import SECRETS
 from connector.sandbox.server import Sandbox
 from connector.store import Store, browsing
 from connector.store.tables import responses
+from tests.integration.cluster import NO_SWEEPS, wait_for
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class Installation:
     def never_sweep(self) -> None:
         """What is not told at once is not seen in the time of a test; before any start."""
         plan = self.place / "plan.json"
-        plan.write_text(json.dumps({"seconds": {"sweep": 3600}}))
+        plan.write_text(json.dumps(NO_SWEEPS))
         self.environment[faultpoints.VARIABLE] = str(plan)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -138,13 +139,6 @@ class Installation:
 
     def metrics(self) -> str:
         return requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, "it never came"
-        time.sleep(0.1)  # what is waited for happens in another process
 
 
 @pytest.fixture

@@ -50,18 +50,9 @@ def see_too_early(monkeypatch, *seen: str) -> None:
     monkeypatch.setattr(identities, "_owners", too_early)
 
 
-def test_who_was_made_meanwhile_gets_the_new_keys(store, now, monkeypatch):
-    ana = identify(store, now, email="ana@example.com").customer
-    see_too_early(monkeypatch)
-    found = identify(store, now, email="ana@example.com", external_id="C-1", phone=PHONE)
-
-    assert found == identities.Identity(ana)
-    assert known(store) == {ana}
-    assert keys(store) == {"ana@example.com": ana, "C-1": ana, PHONE: ana}
-
-
-def test_who_was_made_meanwhile_under_a_weaker_key_is_the_same_person(store, now, monkeypatch):
-    ana = identify(store, now, phone=PHONE).customer
+@pytest.mark.parametrize("by", [{"email": "ana@example.com"}, {"phone": PHONE}])
+def test_who_was_made_meanwhile_gets_the_new_keys(store, now, monkeypatch, by):
+    ana = identify(store, now, **by).customer
     see_too_early(monkeypatch)
     found = identify(store, now, email="ana@example.com", external_id="C-1", phone=PHONE)
 
@@ -87,6 +78,19 @@ def test_an_address_that_was_made_meanwhile_counts_more_than_a_known_phone(store
 
     assert found == identities.Identity(ana)
     assert keys(store) == {"ana@example.com": ana, PHONE: bob, "C-1": ana}
+
+
+def test_a_key_whose_owner_was_erased_again_is_theirs(store, now, monkeypatch):
+    claim, claimed = identities._claim, []
+
+    def too_late(*arguments: Any) -> Any:
+        claimed.append(arguments)
+        return claim(*arguments) if len(claimed) > 1 else set()
+
+    monkeypatch.setattr(identities, "_claim", too_late)
+    ana = identify(store, now, email="ana@example.com", phone=PHONE)
+    assert ana.new
+    assert keys(store) == {"ana@example.com": ana.customer, PHONE: ana.customer}
 
 
 def test_two_addresses_of_one_known_id_are_two_people(store, now, monkeypatch):

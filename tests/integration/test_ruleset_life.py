@@ -351,6 +351,27 @@ def test_no_alarm_is_left_about_a_ruleset_that_a_person_mended_meanwhile(
     assert "nothing is decided" not in caplog.text
 
 
+def test_a_person_who_mends_it_while_the_alarm_is_raised_ends_the_alarm(world, other, monkeypatch):
+    bad = RulesetText({"rules.yaml": BROKEN})
+    world.workspace.store.write(
+        lambda c: activations.activate(c, bad.hash, bad.files, world.now, "ana", "")
+    )
+    raise_alarm, mending = alarms.raise_alarm, []
+
+    def meanwhile(*given: Any) -> Any:
+        job = (other, world, PROMOTER, bad.hash)
+        mending.append(threading.Thread(target=activate, args=job))
+        mending[0].start()
+        mending[0].join(0.5)
+        return raise_alarm(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(alarms, "raise_alarm", meanwhile)
+        world.workspace.rulesets.is_usable(world.now)
+    mending[0].join(20)
+    assert open_alarms(world) == []
+
+
 def test_a_worker_that_cannot_use_the_active_ruleset_says_so_in_one_line(world, caplog):
     broken = RulesetText({"rules.yaml": BROKEN})
     world.workspace.store.write(
